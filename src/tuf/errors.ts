@@ -1,0 +1,65 @@
+/** Every reason the client core, the worker and the publisher's self-check refuse something. Closed: new reasons are added here. */
+export type ErrorCode =
+  /** Bytes are not the ones the signed metadata lists (hash, length or version differs). */
+  | 'mismatch'
+  /** The signed metadata lists no such file or role. */
+  | 'not-found'
+  /** A document or file is longer than its limit. */
+  | 'too-long'
+  /** A download crossed its deadline. */
+  | 'too-slow'
+  /** A version is lower than one already trusted. */
+  | 'rollback'
+  /** Metadata is past its expiry date. */
+  | 'expired'
+  /** Fewer distinct keys than the threshold have signed. */
+  | 'unsigned'
+  /** Not the format the specification defines. */
+  | 'malformed'
+  /** A specification version or format version this client does not know. */
+  | 'unsupported'
+  /** The server answered with a redirect. */
+  | 'redirected'
+  /** No answer, or an HTTP status other than success. */
+  | 'unreachable'
+  /** A request that may not be answered at all: a method, or active content from outside the signed files. */
+  | 'forbidden'
+  /** The browser's storage failed. */
+  | 'storage';
+
+/** What was expected, what came, and where. Plain data: it survives `structuredClone` and JSON. */
+export interface ErrorFacts {
+  /** TUF role name. */
+  readonly role?: string;
+  /** Metadata version the facts are about. */
+  readonly version?: number;
+  /** URL requested. */
+  readonly url?: string;
+  /** TUF target path. */
+  readonly path?: string;
+  /** What the signed metadata or the specification asks for, in words or hex. */
+  readonly expected?: string;
+  /** What came instead, in words or hex. */
+  readonly actual?: string;
+  /** HTTP status of the answer. */
+  readonly status?: number;
+}
+
+/** The one error class. `code` says why, `facts` says what; the message is for people and never parsed. */
+export class VouchsafeError extends Error {
+  override readonly name = 'VouchsafeError';
+  readonly code: ErrorCode;
+  readonly facts: ErrorFacts;
+
+  /**
+   * @param code why it was refused
+   * @param message one sentence for people
+   * @param facts what was expected and what came
+   * @param cause the error underneath, if any
+   */
+  constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.facts = facts;
+  }
+}
