@@ -1,0 +1,216 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import sirv from 'sirv';
+import { answerWithLie, type Behaviour } from './behaviour.js';
+import { findFile } from './published-file.js';
+
+/** A request the server received, in the order of arrival. */
+export interface ReceivedRequest {
+  readonly method: string;
+  /** Path and query as sent. */
+  readonly url: string;
+  /** Path as sent, without the query. */
+  readonly path: string;
+  readonly headers: IncomingMessage['headers'];
+  /** When it arrived, milliseconds since the epoch. */
+  readonly at: number;
+  /** Whether a lie answered it. */
+  readonly lied: boolean;
+}
+
+/** Which requests a lie answers: their path as sent, without the query. */
+export type PathMatch = RegExp | ((path: string) => boolean);
+
+/** A lie: for these paths, at most `times` times, behave like this. The last one told that matches wins. */
+export type Lie = { readonly match: PathMatch; readonly times?: number } & Behaviour;
+
+/** What a server is started with. */
+export interface HostileServerOptions {
+  /** TCP port on localhost; 0, the default, takes a free one. */
+  readonly port?: number;
+  /** The URL path the directory is served under, with slashes at both ends; default `/`. */
+  readonly base?: string;
+  /** Answers requests whose path starts with `/api/`. */
+  readonly api?: RequestListener;
+}
+
+interface ToldLie {
+  readonly lie: Lie;
+  left: number;
+  /** Settles when the lie ends: what it holds back is then answered honestly. */
+  readonly ended: Promise<void>;
+  end(): void;
+}
+
+const matches = (match: PathMatch, path: string): boolean => (typeof match === 'function' ? match(path) : match.test(path));
+
+/**
+ * A static server that tells the truth, as `vouchsafe serve` does, until it is told to lie: about the bytes, the status, the headers,
+ * the time it takes, or by not being there at all.
+ */
+export class HostileServer {
+  /** The directory served: the output of `vouchsafe publish`. May be swapped at any time. */
+  out: string;
+  /** Every request received so far. */
+  readonly requests: ReceivedRequest[] = [];
+  readonly base: string;
+  readonly #api: RequestListener | undefined;
+  #server: Server | undefined;
+  #port: number;
+  #lies: ToldLie[] = [];
+  readonly #waiting = new Set<(request: ReceivedRequest) => void>();
+
+  private constructor(out: string, options: HostileServerOptions) {
+    this.out = out;
+    this.base = options.base ?? '/';
+    this.#api = options.api;
+    this.#port = options.port ?? 0;
+  }
+
+  /**
+   * Starts a server on localhost.
+   *
+   * @param out the directory to serve
+   * @param options see `HostileServerOptions`
+   * @returns the server, listening
+   * @throws the system's error (`EADDRINUSE` when the port is taken)
+   */
+  static async start(out: string, options: HostileServerOptions = {}): Promise<HostileServer> {
+    const server = new HostileServer(out, options);
+    await server.goOnline();
+    return server;
+  }
+
+  /** Scheme, host and port, without a trailing slash. */
+  get origin(): string {
+    return `http://localhost:${this.#port}`;
+  }
+
+  /** Where the app is: the origin and the base path. */
+  get url(): string {
+    return this.origin + this.base;
+  }
+
+  /**
+   * Tells a lie from now on.
+   *
+   * @param lie which paths, how often, and what to do
+   * @returns ends this lie
+   */
+  lie(lie: Lie): () => void {
+    let settle = (): void => {};
+    const ended = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    const told: ToldLie = { lie, left: lie.times ?? Number.POSITIVE_INFINITY, ended, end: settle };
+    this.#lies.unshift(told);
+    return () => {
+      this.#lies = this.#lies.filter((other) => other !== told);
+      told.end();
+    };
+  }
+
+  /** Ends all lies. */
+  honest(): void {
+    for (const told of this.#lies.splice(0)) told.end();
+  }
+
+  /** Closes the listening socket and every connection: the next request finds nobody there. */
+  async goOffline(): Promise<void> {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#server = undefined;
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  }
+
+  /** Listens again on the same port. */
+  async goOnline(): Promise<void> {
+    if (this.#server !== undefined) return;
+    const server = createServer((request, response) => {
+      this.#answer(request, response).catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      // Both address families: `localhost` is either, depending on the browser and the system.
+      server.listen(this.#port, () => resolve());
+    });
+    this.#port = (server.address() as AddressInfo).port;
+    this.#server = server;
+  }
+
+  /** Ends all lies and the server. */
+  async close(): Promise<void> {
+    this.honest();
+    await this.goOffline();
+  }
+
+  /**
+   * Waits for the next request to such a path; those that came before do not count.
+   *
+   * @param match the path
+   * @returns the request
+   */
+  nextRequest(match: PathMatch): Promise<ReceivedRequest> {
+    return new Promise((resolve) => {
+      const listen = (request: ReceivedRequest): void => {
+        if (!matches(match, request.path)) return;
+        this.#waiting.delete(listen);
+        resolve(request);
+      };
+      this.#waiting.add(listen);
+    });
+  }
+
+  /** @returns the paths requested so far, in order; `since` skips that many requests */
+  paths(since = 0): string[] {
+    return this.requests.slice(since).map((request) => request.path);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = request.url ?? '/';
+    const path = url.split('?', 1)[0] ?? '/';
+    const told = this.#lies.find(({ lie, left }) => left > 0 && matches(lie.match, path));
+    if (told !== undefined) told.left -= 1;
+    const { method = 'GET', headers } = request;
+    const received: ReceivedRequest = { method, url, path, headers, at: Date.now(), lied: told !== undefined };
+    this.requests.push(received);
+    for (const listen of [...this.#waiting]) listen(received);
+    if (told !== undefined) {
+      if (!('hold' in told.lie)) return answerWithLie(told.lie, this.out, this.#inside(path), response);
+      await told.ended;
+      if (response.destroyed) return;
+    }
+    if (this.#api !== undefined && path.startsWith('/api/')) this.#api(request, response);
+    else await this.#answerHonestly(request, response, path);
+  }
+
+  /** The path below the base, with a leading slash; undefined outside of it. */
+  #inside(path: string): string | undefined {
+    return path.startsWith(this.base) ? `/${path.slice(this.base.length)}` : undefined;
+  }
+
+  async #answerHonestly(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const inside = this.#inside(path);
+    const file = inside === undefined ? undefined : await findFile(this.out, inside);
+    if (inside === undefined || file === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) {
+      response.writeHead(file === undefined ? 404 : 405, {
+        'content-type': 'text/plain; charset=utf-8',
+        'cache-control': 'no-store',
+      });
+      response.end('Not Found\n');
+    } else if (file.status === 404) {
+      response.writeHead(404, file.headers);
+      response.end(request.method === 'HEAD' ? undefined : file.bytes);
+    } else {
+      request.url = inside;
+      // A new handler each time: the directory may have been swapped, and its files change with every publish.
+      const setHeaders = (answer: ServerResponse): void => {
+        answer.setHeader('cache-control', file.headers['cache-control'] ?? 'no-cache');
+      };
+      sirv(this.out, { dev: true, etag: true, setHeaders })(request, response);
+    }
+  }
+}

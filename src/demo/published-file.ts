@@ -1,0 +1,88 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+
+/** A file of a published directory as an honest static server answers it. */
+export interface PublishedFile {
+  readonly status: 200 | 404;
+  readonly bytes: Uint8Array;
+  readonly headers: Record<string, string>;
+}
+
+const TYPES: Record<string, string> = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.png': 'image/png',
+  '.svg': 'image/svg+xml',
+  '.ttf': 'font/ttf',
+  '.txt': 'text/plain; charset=utf-8',
+  '.wasm': 'application/wasm',
+  '.webmanifest': 'application/manifest+json',
+  '.woff2': 'font/woff2',
+};
+
+/** @returns the content type by the path's extension */
+export const contentTypeOf = (path: string): string => TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream';
+
+const read = (path: string): Promise<Uint8Array | undefined> => readFile(path).catch(() => undefined);
+
+/** Where the path's file would be, or undefined when it is not a path inside the directory. */
+const locate = (directory: string, path: string): string | undefined => {
+  let decoded: string;
+  try {
+    decoded = decodeURIComponent(path);
+  } catch {
+    return undefined;
+  }
+  const inside = !decoded.includes('\0') && !decoded.split('/').includes('..');
+  return inside ? join(directory, decoded.endsWith('/') ? `${decoded}index.html` : decoded) : undefined;
+};
+
+/** Only a target's hash in its name allows a cache to keep it; metadata, and in a demo everything else, is asked for again. */
+const cacheControl = (path: string): string =>
+  /\/targets\/(?:.*\/)?[0-9a-f]{64,128}\.[^/]+$/.test(path)
+    ? 'public, max-age=31536000, immutable'
+    : path.includes('/metadata/')
+      ? 'no-store'
+      : 'no-cache';
+
+/**
+ * Finds what an honest static server answers: the file, a directory's `index.html`, or, for a path without an extension, `404.html`
+ * with status 404 (as static hosts do, and as `vouchsafe serve` does).
+ *
+ * @param directory the published directory
+ * @param path URL path, percent-encoded, with a leading slash
+ * @returns the answer, or undefined when there is neither a file nor a `404.html`
+ */
+export async function findFile(directory: string, path: string): Promise<PublishedFile | undefined> {
+  const found = locate(directory, path);
+  const bytes = found === undefined ? undefined : ((await read(found)) ?? (await read(join(found, 'index.html'))));
+  if (bytes !== undefined) {
+    const type = extname(path) === '' ? 'text/html; charset=utf-8' : contentTypeOf(path);
+    return { status: 200, bytes, headers: { 'content-type': type, 'cache-control': cacheControl(path) } };
+  }
+  const page = extname(path) === '' ? await read(join(directory, '404.html')) : undefined;
+  return page && { status: 404, bytes: page, headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-cache' } };
+}
+
+/**
+ * Finds the same file in another release's directory: by its path or, since a target's name starts with its hash, by its folder and
+ * what follows the hash.
+ *
+ * @param directory the other release's published directory
+ * @param path URL path, percent-encoded, with a leading slash
+ * @returns its bytes, or undefined when the other release has no such file
+ */
+export async function findCounterpart(directory: string, path: string): Promise<Uint8Array | undefined> {
+  const located = locate(directory, path);
+  if (located === undefined) return undefined;
+  const hashed = /^[0-9a-f]{64,128}(\..+)$/.exec(basename(located));
+  if (hashed?.[1] === undefined) return read(located);
+  const suffix = hashed[1];
+  const folder = dirname(located);
+  const names = await readdir(folder).catch(() => []);
+  const other = names.find((name) => name !== basename(located) && name.slice(name.indexOf('.')) === suffix);
+  return other === undefined ? read(located) : read(join(folder, other));
+}
