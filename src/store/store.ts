@@ -1,0 +1,213 @@
+import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from 'idb';
+import type { Violation } from '../messages/messages.js';
+import { VouchsafeError } from '../tuf/errors.js';
+import type { MetadataStore } from '../tuf/updater.js';
+
+/** A release as it is stored: the metadata that pins it, as received. Its files are stored by hash. */
+export interface ReleaseRecord {
+  /** Version of the root under which the metadata was verified. */
+  readonly rootVersion: number;
+  readonly timestamp: Uint8Array;
+  readonly snapshot: Uint8Array;
+  readonly targets: Uint8Array;
+}
+
+/** Everything a starting worker rebuilds its trust from. None of it is believed before it is verified. */
+export interface StoredState {
+  readonly roots: ReadonlyMap<number, Uint8Array>;
+  readonly active: ReleaseRecord | undefined;
+  readonly staged: ReleaseRecord | undefined;
+}
+
+interface Schema extends DBSchema {
+  /** Root metadata by version. */
+  roots: { key: number; value: Uint8Array };
+  /** The newest trusted metadata by role name. */
+  metadata: { key: string; value: Uint8Array };
+  releases: { key: 'active' | 'staged'; value: ReleaseRecord };
+  /** File bytes by the hash that the targets metadata lists. */
+  files: { key: string; value: Uint8Array };
+  violations: { key: number; value: Violation };
+}
+
+const SCHEMA_VERSION = 1;
+const OBJECT_STORES = ['roots', 'metadata', 'releases', 'files', 'violations'] as const;
+/** Enough to see what an attack did; bounded, because a page script can cause violations at will. */
+const VIOLATIONS_KEPT = 100;
+
+/**
+ * The worker's memory in IndexedDB. Any script on the origin can write there, so this class only checks the shape of what it reads;
+ * whoever calls it verifies. One transaction per change of state.
+ */
+export class Store implements MetadataStore {
+  readonly #name: string;
+  #database: Promise<IDBPDatabase<Schema>> | undefined;
+
+  /** @param scope the worker's scope (absolute URL): each has its own database */
+  constructor(scope: string) {
+    this.#name = `vouchsafe ${scope}`;
+  }
+
+  /** Roots and releases, in one transaction. @throws `storage` */
+  async loadState(): Promise<StoredState> {
+    const [versions, roots, active, staged] = await this.#run((database) => {
+      const transaction = database.transaction(['roots', 'releases']);
+      const stored = transaction.objectStore('roots');
+      const releases = transaction.objectStore('releases');
+      return Promise.all([stored.getAllKeys(), stored.getAll(), releases.get('active'), releases.get('staged')]);
+    });
+    return {
+      roots: new Map(versions.flatMap((version, i) => (isBytes(roots[i]) ? [[version, roots[i]]] : []))),
+      active: isRecord(active) ? active : undefined,
+      staged: isRecord(staged) ? staged : undefined,
+    };
+  }
+
+  async loadRoot(version: number): Promise<Uint8Array | undefined> {
+    return bytesOrNothing(await this.#run((database) => database.get('roots', version)));
+  }
+
+  async saveRoot(version: number, bytes: Uint8Array, discard: readonly string[]): Promise<void> {
+    await this.#run(async (database) => {
+      const transaction = database.transaction(['roots', 'metadata'], 'readwrite');
+      const metadata = transaction.objectStore('metadata');
+      await Promise.all([
+        transaction.objectStore('roots').put(bytes, version),
+        ...discard.map((role) => metadata.delete(role)),
+        transaction.done,
+      ]);
+    });
+  }
+
+  async loadRole(role: string): Promise<Uint8Array | undefined> {
+    return bytesOrNothing(await this.#run((database) => database.get('metadata', role)));
+  }
+
+  async saveRole(role: string, bytes: Uint8Array): Promise<void> {
+    await this.#run((database) => database.put('metadata', bytes, role));
+  }
+
+  /** @param hash as the targets metadata lists it, hex. @throws `storage` */
+  async loadFile(hash: string): Promise<Uint8Array | undefined> {
+    return bytesOrNothing(await this.#run((database) => database.get('files', hash)));
+  }
+
+  /** @param hash the hash that `bytes` were checked against, hex. @throws `storage` */
+  async saveFile(hash: string, bytes: Uint8Array): Promise<void> {
+    await this.#run((database) => database.put('files', bytes, hash));
+  }
+
+  /** The hashes under which files are stored. @throws `storage` */
+  async storedHashes(): Promise<Set<string>> {
+    return new Set(await this.#run((database) => database.getAllKeys('files')));
+  }
+
+  /** Keeps a complete release beside the active one. @throws `storage` */
+  async stage(record: ReleaseRecord): Promise<void> {
+    await this.#run((database) => database.put('releases', record, 'staged'));
+  }
+
+  /**
+   * Makes a release the active one and forgets the staged one and every file of neither: old or new, whole, whenever the worker is killed.
+   *
+   * @param record the release
+   * @param hashes the hashes of all its files
+   * @throws `storage`
+   */
+  async activate(record: ReleaseRecord, hashes: ReadonlySet<string>): Promise<void> {
+    await this.#run(async (database) => {
+      const transaction = database.transaction(['releases', 'files'], 'readwrite');
+      const releases = transaction.objectStore('releases');
+      const files = transaction.objectStore('files');
+      await Promise.all([releases.put(record, 'active'), releases.delete('staged')]);
+      const unused = (await files.getAllKeys()).filter((hash) => !hashes.has(hash));
+      await Promise.all([...unused.map((hash) => files.delete(hash)), transaction.done]);
+    });
+  }
+
+  /** Replaces the active release's metadata by newer metadata for the same snapshot. @throws `storage` */
+  async renew(record: ReleaseRecord): Promise<void> {
+    await this.#run((database) => database.put('releases', record, 'active'));
+  }
+
+  /** Adds a violation and drops the oldest beyond the bound. @throws `storage` */
+  async saveViolation(violation: Violation): Promise<void> {
+    await this.#run(async (database) => {
+      const transaction = database.transaction('violations', 'readwrite');
+      await transaction.store.add(violation);
+      const keys = await transaction.store.getAllKeys();
+      const oldest = keys.slice(0, Math.max(0, keys.length - VIOLATIONS_KEPT));
+      await Promise.all([...oldest.map((key) => transaction.store.delete(key)), transaction.done]);
+    });
+  }
+
+  /** The recorded violations, oldest first. @throws `storage` */
+  async loadViolations(): Promise<Violation[]> {
+    return this.#run((database) => database.getAll('violations'));
+  }
+
+  /** Closes the connection; the next call opens another. */
+  async close(): Promise<void> {
+    const database = this.#database;
+    this.#database = undefined;
+    (await database)?.close();
+  }
+
+  async #run<T>(work: (database: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
+    try {
+      this.#database ??= this.#open();
+      return await work(await this.#database);
+    } catch (cause) {
+      // A connection that failed once (deleted database, full disk, browser shutting down) is not used again.
+      this.#database = undefined;
+      throw new VouchsafeError('storage', `The browser's storage failed: ${String(cause)}`, {}, cause);
+    }
+  }
+
+  async #open(): Promise<IDBPDatabase<Schema>> {
+    try {
+      const database = await this.#connect();
+      if (OBJECT_STORES.every((name) => database.objectStoreNames.contains(name))) return database;
+      database.close();
+    } catch (error) {
+      if ((error as DOMException).name !== 'VersionError') throw error;
+    }
+    // A script of the page made the database before us, or raised its version. It could as well have deleted it; starting over heals.
+    await new Promise<void>((resolve, reject) => {
+      deleteDB(this.#name, { blocked: () => reject(new Error('another page holds the database open')) }).then(resolve, reject);
+    });
+    return this.#connect();
+  }
+
+  #connect(): Promise<IDBPDatabase<Schema>> {
+    const forget = () => {
+      this.#database = undefined;
+    };
+    return openDB<Schema>(this.#name, SCHEMA_VERSION, {
+      upgrade(database) {
+        for (const name of OBJECT_STORES) database.createObjectStore(name, { autoIncrement: name === 'violations' });
+      },
+      // Someone deletes the database or upgrades it. To hold on would block them for as long as the worker lives.
+      blocking(_current, _blocked, event) {
+        forget();
+        (event.target as IDBDatabase).close();
+      },
+      terminated: forget,
+    });
+  }
+}
+
+function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array;
+}
+
+function bytesOrNothing(value: unknown): Uint8Array | undefined {
+  return isBytes(value) ? value : undefined;
+}
+
+function isRecord(value: unknown): value is ReleaseRecord {
+  const record = value as Partial<ReleaseRecord> | undefined | null;
+  return (
+    Number.isSafeInteger(record?.rootVersion) && isBytes(record?.timestamp) && isBytes(record?.snapshot) && isBytes(record?.targets)
+  );
+}
