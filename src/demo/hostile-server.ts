@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import sirv from 'sirv';
 import { answerWithLie, type Behaviour } from './behaviour.js';
 import { findFile } from './published-file.js';
 
@@ -195,22 +194,13 @@ export class HostileServer {
   async #answerHonestly(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
     const inside = this.#inside(path);
     const file = inside === undefined ? undefined : await findFile(this.out, inside);
-    if (inside === undefined || file === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) {
-      response.writeHead(file === undefined ? 404 : 405, {
-        'content-type': 'text/plain; charset=utf-8',
-        'cache-control': 'no-store',
-      });
-      response.end('Not Found\n');
-    } else if (file.status === 404) {
-      response.writeHead(404, file.headers);
-      response.end(request.method === 'HEAD' ? undefined : file.bytes);
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    } else if (file === undefined) {
+      response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }).end('Not found\n');
     } else {
-      request.url = inside;
-      // A new handler each time: the directory may have been swapped, and its files change with every publish.
-      const setHeaders = (answer: ServerResponse): void => {
-        answer.setHeader('cache-control', file.headers['cache-control'] ?? 'no-cache');
-      };
-      sirv(this.out, { dev: true, etag: true, setHeaders })(request, response);
+      response.writeHead(file.status, { ...file.headers, 'content-length': String(file.bytes.length) });
+      response.end(request.method === 'HEAD' ? undefined : file.bytes);
     }
   }
 }

@@ -58,7 +58,7 @@ const cacheControl = (path: string): string =>
  */
 export async function findFile(directory: string, path: string): Promise<PublishedFile | undefined> {
   const found = locate(directory, path);
-  const bytes = found === undefined ? undefined : ((await read(found)) ?? (await read(join(found, 'index.html'))));
+  const bytes = found === undefined ? undefined : await read(found);
   if (bytes !== undefined) {
     const type = extname(path) === '' ? 'text/html; charset=utf-8' : contentTypeOf(path);
     return { status: 200, bytes, headers: { 'content-type': type, 'cache-control': cacheControl(path) } };

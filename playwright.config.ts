@@ -1,0 +1,72 @@
+import { defineConfig } from '@playwright/test';
+import { type Browsers, findBrowsers, MissingBrowser } from './test/browser/browsers.js';
+
+/**
+ * Playwright evaluates this file once in its main process and again in each worker process, which inherits the environment. Browsers are
+ * looked for, and if need be installed, in the main process only; the workers are told what it found.
+ */
+const browsersOnce = (): Browsers => {
+  const told = process.env.VOUCHSAFE_TEST_BROWSERS;
+  if (told !== undefined) return JSON.parse(told) as Browsers;
+  try {
+    const browsers = findBrowsers(process.env);
+    process.env.VOUCHSAFE_TEST_BROWSERS = JSON.stringify(browsers);
+    if (browsers.firefox === undefined) console.log('No Firefox found: the browser tests run in Chromium only.');
+    return browsers;
+  } catch (error) {
+    if (!(error instanceof MissingBrowser)) throw error;
+    console.error(error.message);
+    process.exit(1);
+  }
+};
+
+const browsers = browsersOnce();
+
+const chromium = {
+  name: 'chromium',
+  use: {
+    browserName: 'chromium',
+    launchOptions: {
+      executablePath: browsers.chromium,
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    },
+  },
+} as const;
+
+const firefox = (executablePath: string) =>
+  ({
+    name: 'firefox',
+    use: {
+      browserName: 'firefox',
+      channel: 'moz-firefox',
+      launchOptions: {
+        executablePath,
+        // An idle worker is stopped after half a second: that is how a test stops one, and every other test lives with it.
+        firefoxUserPrefs: { 'dom.serviceWorkers.idle_timeout': 500, 'dom.serviceWorkers.idle_extended_timeout': 500 },
+      },
+    },
+  }) as const;
+
+export default defineConfig({
+  testDir: 'test/browser',
+  testMatch: '**/*.spec.ts',
+  outputDir: 'test-results/browser',
+  fullyParallel: false,
+  workers: 2,
+  retries: 0,
+  forbidOnly: process.env.CI === 'true',
+  // The machine may be shared and slow: these bounds are for hanging tests, not for slow ones.
+  timeout: 120_000,
+  expect: { timeout: 30_000 },
+  use: { trace: 'off', screenshot: 'off', video: 'off' },
+  reporter: [['list'], ['json', { outputFile: 'test-results/playwright.json' }]],
+  projects: [chromium, ...(browsers.firefox === undefined ? [] : [firefox(browsers.firefox)])],
+});

@@ -1,0 +1,4 @@
+importScripts('worker-part.js');
+void fetch('data.json')
+  .then((response) => response.json())
+  .then(({ says }) => self.postMessage(`${self.part} and ${says}`));

@@ -1,0 +1,117 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, test as base, expect } from '@playwright/test';
+import { HostileServer, type HostileServerOptions } from '../../dist/demo/hostile-server.js';
+import { init } from '../../dist/node/init.js';
+import { type PublishOptions, publish } from '../../dist/node/publish.js';
+
+/** A signed app on a server of its own, on an origin of its own. */
+export interface Site {
+  readonly server: HostileServer;
+  /** The published directory. */
+  readonly out: string;
+  /** The project folder: keys and root. */
+  readonly project: string;
+  /** Where the app is. */
+  readonly url: string;
+  /** Publishes this folder as the next release, with the options of the first. */
+  publish(directory: string, more?: Partial<PublishOptions>): Promise<void>;
+}
+
+/** How a site is published and served. */
+export interface SiteOptions
+  extends Partial<Omit<PublishOptions, 'directory' | 'out' | 'project'>>,
+    Pick<HostileServerOptions, 'api'> {}
+
+/** A browser with a profile on disk, which a restart keeps. */
+export interface Profile {
+  /** The running browser's only context. */
+  readonly context: BrowserContext;
+  /** Closes the browser and starts it again with the same profile. */
+  restart(): Promise<BrowserContext>;
+}
+
+interface Fixtures {
+  /** A folder of this test's own, removed afterwards. */
+  readonly folder: string;
+  /** Publishes a folder and serves it. */
+  readonly publishSite: (directory: string, options?: SiteOptions) => Promise<Site>;
+  /** A browser with a profile on disk; the fixtures `context` and `page` share a browser and keep nothing. */
+  readonly profile: Profile;
+}
+
+export { expect };
+
+export const test = base.extend<Fixtures>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures a function needs from its first parameter's pattern.
+  folder: async ({}, use) => {
+    const folder = await mkdtemp(join(tmpdir(), 'vouchsafe-test-'));
+    await use(folder);
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  },
+
+  publishSite: async ({ folder }, use) => {
+    const servers: HostileServer[] = [];
+    await use(async (directory, { api, ...options } = {}) => {
+      const project = join(folder, `project-${servers.length}`);
+      const out = join(folder, `out-${servers.length}`);
+      const publishNext: Site['publish'] = async (next, more) => {
+        await publish({ ...options, ...more, directory: next, out, project });
+      };
+      await init({ project });
+      await publishNext(directory);
+      const server = await HostileServer.start(out, { base: options.base ?? '/', ...(api === undefined ? {} : { api }) });
+      servers.push(server);
+      return { server, out, project, url: server.url, publish: publishNext };
+    });
+    await Promise.all(servers.map((server) => server.close()));
+  },
+
+  profile: async ({ folder, playwright, browserName }, use, testInfo) => {
+    const { channel, launchOptions } = testInfo.project.use;
+    const launch = (): Promise<BrowserContext> =>
+      playwright[browserName].launchPersistentContext(join(folder, 'profile'), {
+        ...launchOptions,
+        ...(channel === undefined ? {} : { channel }),
+      });
+    let context = await launch();
+    await use({
+      get context() {
+        return context;
+      },
+      restart: async () => {
+        await context.close();
+        context = await launch();
+        return context;
+      },
+    });
+    await context.close();
+  },
+});
+
+/**
+ * Which requests ask for a target's file.
+ *
+ * @param path target path, such as `assets/seal.png`
+ * @returns matches the URL path under which the repository has it, whatever its hash
+ */
+export function targetFile(path: string): RegExp {
+  const segments = path.split('/').map((segment) => encodeURIComponent(segment).replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const name = segments.pop() ?? '';
+  return new RegExp(`/vouchsafe/targets/${segments.map((segment) => `${segment}/`).join('')}[0-9a-f]{64}\\.${name}$`);
+}
+
+/**
+ * What the server was asked for beyond what the loader and the worker ask for: requests that went past the worker.
+ *
+ * @param site the site
+ * @param since how many of the first requests to leave out
+ * @returns URL paths
+ */
+export function requestsPastTheWorker({ server }: Site, since = 0): string[] {
+  const own = ['vouchsafe/metadata/', 'vouchsafe/targets/', 'vouchsafe-worker.js', 'vouchsafe-loader.js'].map(
+    (name) => server.base + name,
+  );
+  return server.paths(since).filter((path) => !own.some((prefix) => path.startsWith(prefix)));
+}

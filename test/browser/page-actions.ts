@@ -1,0 +1,163 @@
+import { type Page, type Response, test } from '@playwright/test';
+import type { Replies, Reply, Status, UpdateResult, Violation } from '../../src/messages/messages.js';
+import { expect } from './fixtures.js';
+
+/**
+ * Opens an app as a person does: goes to its URL and waits until the loader, if it was shown, has given way to the page.
+ *
+ * @param page the tab
+ * @param url the app's URL
+ */
+export async function openApp(page: Page, url: string): Promise<void> {
+  // Not until 'load': the loader loads the page again as soon as the release is there, which would abort the wait.
+  await page.goto(url, { waitUntil: 'commit' });
+  await page.waitForFunction(
+    () =>
+      document.readyState === 'complete' &&
+      document.querySelector('script[src$="vouchsafe-loader.js"]') === null &&
+      navigator.serviceWorker.controller !== null,
+  );
+}
+
+/**
+ * Asks the worker that controls a page.
+ *
+ * @param page an open page of the app
+ * @param name the request
+ * @returns the reply's value
+ * @throws Error with the refusal's code and message
+ */
+export async function ask<Name extends keyof Replies>(page: Page, name: Name): Promise<Replies[Name]> {
+  const reply = await page.evaluate(async (request) => {
+    const registration = await navigator.serviceWorker.ready;
+    return new Promise<unknown>((resolve) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = ({ data }) => resolve(data);
+      registration.active?.postMessage({ vouchsafe: request }, [port2]);
+    });
+  }, name);
+  const { ok, ...rest } = reply as Reply<Name> & { value: Replies[Name]; refusal: { code: string; message: string } };
+  if (!ok) throw new Error(`${rest.refusal.code}: ${rest.refusal.message}`);
+  return rest.value;
+}
+
+/** @returns what the worker trusts right now */
+export const statusOf = (page: Page): Promise<Status> => ask(page, 'status');
+
+/** @returns how looking for a newer release ended */
+export const update = (page: Page): Promise<UpdateResult> => ask(page, 'update');
+
+/** @returns the recorded violations, oldest first */
+export const violationsOf = async (page: Page): Promise<readonly Violation[]> => (await statusOf(page)).violations;
+
+/**
+ * Waits for a violation like this among the recorded ones, however the rest of them look.
+ *
+ * @param page an open page of the app
+ * @param like the part of it that matters
+ */
+export async function expectViolation(page: Page, like: Partial<Violation> | { facts: object }): Promise<void> {
+  await expect
+    .poll(() => violationsOf(page))
+    .toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ ...like, ...('facts' in like ? { facts: expect.objectContaining(like.facts ?? {}) } : {}) }),
+      ]),
+    );
+}
+
+/**
+ * Stops the app's worker, as the browser does when it is idle. Chromium is told to and says when it is done. Firefox can only be left
+ * alone for longer than its idle timeout, which the configuration sets to half a second.
+ *
+ * @param page an open page of the app, or on its origin
+ * @returns the life that ended, to be compared with `Status.life` afterwards
+ */
+export async function stopWorker(page: Page): Promise<string> {
+  const { life } = await statusOf(page);
+  if (test.info().project.name === 'firefox') {
+    await page.waitForTimeout(2_000);
+    return life;
+  }
+  const session = await page.context().newCDPSession(page);
+  try {
+    const running = new Set<string>();
+    let seen = false;
+    const stopped = new Promise<void>((resolve) => {
+      session.on('ServiceWorker.workerVersionUpdated', ({ versions }) => {
+        for (const { versionId, runningStatus } of versions) {
+          if (runningStatus === 'stopped') running.delete(versionId);
+          else running.add(versionId);
+        }
+        seen ||= running.size > 0;
+        if (seen && running.size === 0) resolve();
+      });
+    });
+    await session.send('ServiceWorker.enable');
+    await session.send('ServiceWorker.stopAllWorkers');
+    await stopped;
+  } finally {
+    await session.detach();
+  }
+  return life;
+}
+
+/**
+ * Forgets stored file bytes, as an attacker's script or an eviction could: the worker then has to get them from the server again.
+ *
+ * @param page an open page of the app
+ */
+export async function wipeStoredFiles(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const names = (await indexedDB.databases()).map(({ name }) => name ?? '').filter((name) => name.startsWith('vouchsafe '));
+    for (const name of names) {
+      await new Promise<void>((resolve, reject) => {
+        const opening = indexedDB.open(name);
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const transaction = opening.result.transaction('files', 'readwrite');
+          transaction.objectStore('files').clear();
+          transaction.onerror = () => reject(transaction.error);
+          transaction.oncomplete = () => {
+            opening.result.close();
+            resolve();
+          };
+        };
+      });
+    }
+  });
+}
+
+/** Errors that a page wrote to the console or threw, as they come. */
+export function watchProblems(page: Page): string[] {
+  const problems: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(`${message.text()} (${message.location().url})`);
+  });
+  page.on('pageerror', (error) => problems.push(String(error)));
+  return problems;
+}
+
+/** Responses of a page's origin that did not come from the worker, as they come. Playwright can tell in Chromium only. */
+export function watchResponses(page: Page, origin: string): string[] {
+  const passed: string[] = [];
+  page.on('response', (response: Response) => {
+    if (response.url().startsWith(`${origin}/`) && !response.fromServiceWorker()) passed.push(response.url());
+  });
+  return passed;
+}
+
+/** @returns URLs of the page's origin that the page and its frames loaded past the worker, by the browser's own account */
+export async function resourcesPastTheWorker(page: Page): Promise<string[]> {
+  const lists = await Promise.all(
+    page.frames().map((frame) =>
+      frame.evaluate(() =>
+        [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+          .map((entry) => entry.toJSON() as { name: string; workerStart: number })
+          .filter(({ name, workerStart }) => name.startsWith(`${location.origin}/`) && workerStart === 0)
+          .map(({ name }) => name),
+      ),
+    ),
+  );
+  return lists.flat();
+}
