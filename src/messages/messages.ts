@@ -2,6 +2,7 @@
  * What the page and the worker say to each other: plain data only, so that it survives `structuredClone` and an older page can talk to
  * a newer worker. A request travels with a `MessagePort`, on which exactly one `Reply` comes back; events are posted to every client.
  */
+import type { ErrorCode, ErrorFacts } from '../tuf/errors.js';
 
 /** How current the running release is. */
 export type Freshness =
@@ -14,20 +15,11 @@ export type Freshness =
   /** No release is active yet. */
   | 'empty';
 
-/** A refusal in words and facts, as data. The fields are those of `VouchsafeError`. */
+/** A refusal as plain data: the fields of `VouchsafeError`. */
 export interface Refusal {
-  /** Error code, one of `ErrorCode`. */
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly message: string;
-  readonly facts: {
-    readonly role?: string;
-    readonly version?: number;
-    readonly url?: string;
-    readonly path?: string;
-    readonly expected?: string;
-    readonly actual?: string;
-    readonly status?: number;
-  };
+  readonly facts: ErrorFacts;
 }
 
 /** A recorded refusal. */

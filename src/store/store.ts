@@ -102,9 +102,9 @@ export class Store implements MetadataStore {
     return new Set(await this.#run((database) => database.getAllKeys('files')));
   }
 
-  /** Keeps a complete release beside the active one. @throws `storage` */
-  async stage(record: ReleaseRecord): Promise<void> {
-    await this.#run((database) => database.put('releases', record, 'staged'));
+  /** Keeps a complete release beside the active one, or newer metadata of the same release. @throws `storage` */
+  async saveRelease(which: 'active' | 'staged', record: ReleaseRecord): Promise<void> {
+    await this.#run((database) => database.put('releases', record, which));
   }
 
   /**
@@ -123,11 +123,6 @@ export class Store implements MetadataStore {
       const unused = (await files.getAllKeys()).filter((hash) => !hashes.has(hash));
       await Promise.all([...unused.map((hash) => files.delete(hash)), transaction.done]);
     });
-  }
-
-  /** Replaces the active release's metadata by newer metadata for the same snapshot. @throws `storage` */
-  async renew(record: ReleaseRecord): Promise<void> {
-    await this.#run((database) => database.put('releases', record, 'active'));
   }
 
   /** Adds a violation and drops the oldest beyond the bound. @throws `storage` */

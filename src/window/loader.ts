@@ -44,7 +44,7 @@ async function load(): Promise<void> {
     bar.value = 1;
     location.reload();
   } catch (error) {
-    const refusal = error instanceof RefusedError ? error : { code: 'unsupported', message: String(error), facts: {} };
+    const refusal: Refusal = error instanceof RefusedError ? error : { code: 'unsupported', message: String(error), facts: {} };
     showRefusal(refusal);
   }
 }

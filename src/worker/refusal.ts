@@ -1,10 +1,15 @@
 import type { Refusal } from '../messages/messages.js';
 import { VouchsafeError } from '../tuf/errors.js';
 
-/** An error as plain data, for `postMessage`, the database and the refusal page. An unexpected error is one of ours gone wrong. */
+/** Anything thrown as one of ours. What is not is a failure of the browser's, such as a database that closes under us. */
+export function asVouchsafeError(error: unknown): VouchsafeError {
+  return error instanceof VouchsafeError ? error : new VouchsafeError('storage', `Unexpected: ${error}`, {}, error);
+}
+
+/** An error as plain data, for `postMessage`, the database and the refusal page. */
 export function toRefusal(error: unknown): Refusal {
-  if (error instanceof VouchsafeError) return { code: error.code, message: error.message, facts: { ...error.facts } };
-  return { code: 'storage', message: `Unexpected: ${String(error)}`, facts: {} };
+  const { code, message, facts } = asVouchsafeError(error);
+  return { code, message, facts };
 }
 
 /**

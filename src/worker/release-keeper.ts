@@ -1,0 +1,258 @@
+import type { Freshness, ReleaseSummary, Status, UpdateResult } from '../messages/messages.js';
+import type { WorkerConfig } from '../release/config.js';
+import type { Purpose } from '../release/route.js';
+import type { ReleaseRecord, Store, StoredState } from '../store/store.js';
+import { VouchsafeError } from '../tuf/errors.js';
+import type { TargetFile } from '../tuf/file.js';
+import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
+import { Updater } from '../tuf/updater.js';
+import { downloadMissing } from './download-missing.js';
+import { asVouchsafeError, toRefusal } from './refusal.js';
+import { firstToExpire, hashesOf, type Release, releaseId, releaseOf, renewed, restore } from './release.js';
+import { readFile } from './verified-files.js';
+import type { Announce, ViolationLog } from './violation-log.js';
+
+/** Knows which release is active in this life of the worker, and how to get a newer one. */
+export class ReleaseKeeper {
+  readonly #life = crypto.randomUUID();
+  readonly #config: WorkerConfig;
+  readonly #scope: URL;
+  readonly #store: Store;
+  readonly #violations: ViolationLog;
+  readonly #announce: Announce;
+  #active: Release | undefined;
+  #staged: Release | undefined;
+  #opening: Promise<void> | undefined;
+  #updating: Promise<UpdateResult> | undefined;
+  #activating: Promise<ReleaseSummary | undefined> | undefined;
+  /** The release whose files an update under way is storing. */
+  #arriving: Release | undefined;
+  /** Why the last update failed, if it did. */
+  #failure: VouchsafeError | undefined;
+  #announcedFreshness: Freshness | undefined;
+  #filesVerified = 0;
+
+  constructor(config: WorkerConfig, scope: URL, store: Store, violations: ViolationLog, announce: Announce) {
+    this.#config = config;
+    this.#scope = scope;
+    this.#store = store;
+    this.#violations = violations;
+    this.#announce = announce;
+  }
+
+  /**
+   * The release that answers a request. A navigation gets the staged release if there is one, and nothing at all when the metadata has
+   * expired and a refresh does not help; a page that is already open keeps running.
+   *
+   * @param purpose what the request is for
+   * @param extend keeps the worker alive for what goes on in the background
+   * @throws `expired` when frozen, and the last update's code when there is no release
+   */
+  async releaseFor(purpose: Purpose, extend: (work: Promise<unknown>) => void): Promise<Release> {
+    await this.#open();
+    if (purpose === 'navigation') {
+      await this.activate();
+      if (this.freshness() === 'fresh') {
+        extend(this.update());
+      } else {
+        await this.update();
+        await this.activate();
+      }
+      if (this.#active && this.freshness() === 'frozen') throw frozen(this.#active);
+    } else if (!this.#active) {
+      await this.update();
+    }
+    if (this.#active) return this.#active;
+    throw this.#failure ?? new VouchsafeError('not-found', 'No release is there yet.');
+  }
+
+  /** A file of a release, verified just now. @throws the core's codes */
+  async read(release: Release, target: TargetFile): Promise<Uint8Array> {
+    const bytes = await this.#read(target, this.#updater(), release.consistentSnapshot);
+    this.#filesVerified++;
+    return bytes;
+  }
+
+  /** Looks for a newer release and stages it, or activates it when there was none. One at a time; never rejects. */
+  update(): Promise<UpdateResult> {
+    this.#updating ??= this.#update().finally(() => {
+      this.#updating = undefined;
+    });
+    return this.#updating;
+  }
+
+  /** Makes the staged release, if any, the active one. One at a time; never rejects. */
+  activate(): Promise<ReleaseSummary | undefined> {
+    this.#activating ??= this.#activate()
+      .catch(async (error) => {
+        await this.#violations.record(error, 'storage');
+        return undefined;
+      })
+      .finally(() => {
+        this.#activating = undefined;
+      });
+    return this.#activating;
+  }
+
+  /** How current the active release is at this moment. */
+  freshness(): Freshness {
+    if (!this.#active) return 'empty';
+    const { expires } = firstToExpire(this.#active);
+    const now = Date.now();
+    if (now < expires) return 'fresh';
+    const isUsedUp = now >= expires + this.#active.manifest.offlineSeconds * 1000;
+    return isUsedUp || this.#failure?.code === 'expired' ? 'frozen' : 'stale';
+  }
+
+  /** What the worker trusts right now. Never rejects. */
+  async status(): Promise<Status> {
+    await this.#open();
+    return {
+      life: this.#life,
+      freshness: this.freshness(),
+      ...this.#active?.trusted,
+      ...(this.#active && { active: summaryOf(this.#active) }),
+      ...(this.#staged && { staged: summaryOf(this.#staged) }),
+      filesVerified: this.#filesVerified,
+      violations: await this.#violations.list(),
+    };
+  }
+
+  #open(): Promise<void> {
+    this.#opening ??= this.#restoreAll();
+    return this.#opening;
+  }
+
+  async #restoreAll(): Promise<void> {
+    try {
+      const state = await this.#store.loadState();
+      this.#active = await this.#restore(state, state.active);
+      this.#staged = await this.#restore(state, state.staged);
+    } catch (error) {
+      await this.#violations.record(error, 'storage');
+    }
+  }
+
+  async #restore(state: StoredState, record: ReleaseRecord | undefined): Promise<Release | undefined> {
+    if (!record) return undefined;
+    try {
+      const { metadata, newest } = await restore(this.#root(), state, record, Date.now());
+      const updater = this.#updater();
+      return await releaseOf(metadata, newest, (target) => this.#read(target, updater, newest.consistentSnapshot));
+    } catch (error) {
+      await this.#violations.record(error, 'storage');
+      return undefined;
+    }
+  }
+
+  async #update(): Promise<UpdateResult> {
+    try {
+      await this.#open();
+      const updater = this.#updater();
+      const metadata = await updater.refresh();
+      const result = await this.#take(metadata, updater);
+      this.#failure = undefined;
+      return result;
+    } catch (error) {
+      this.#failure = asVouchsafeError(error);
+      // To be offline is no violation. An answer that is not the repository's is one.
+      if (this.#failure.code !== 'unreachable' || this.#failure.facts.status !== undefined)
+        await this.#violations.record(error, 'update');
+      return { outcome: 'failed', refusal: toRefusal(this.#failure), freshness: this.freshness() };
+    } finally {
+      this.#arriving = undefined;
+      await this.#announceFreshness();
+    }
+  }
+
+  async #take(metadata: TrustedMetadata, updater: Updater): Promise<UpdateResult> {
+    const id = await releaseId(metadata);
+    if (id === this.#active?.id) {
+      this.#active = renewed(this.#active, metadata);
+      await this.#store.saveRelease('active', this.#active.record);
+      return { outcome: 'current' };
+    }
+    if (id === this.#staged?.id) {
+      this.#staged = renewed(this.#staged, metadata);
+      await this.#store.saveRelease('staged', this.#staged.record);
+      return { outcome: 'staged', release: summaryOf(this.#staged) };
+    }
+    const { root } = metadata;
+    const release = await releaseOf(metadata, root, (target) => this.#read(target, updater, root.consistentSnapshot));
+    this.#arriving = release;
+    await downloadMissing(
+      release,
+      this.#store,
+      (target) => updater.downloadTarget(target, release.consistentSnapshot),
+      (progress) => void this.#announce({ vouchsafe: 'progress', progress }),
+    );
+    await this.#store.saveRelease('staged', release.record);
+    this.#staged = release;
+    if (!this.#active) {
+      await this.#activate();
+      return { outcome: 'activated', release: summaryOf(release) };
+    }
+    await this.#announce({ vouchsafe: 'staged', release: summaryOf(release) });
+    return { outcome: 'staged', release: summaryOf(release) };
+  }
+
+  async #activate(): Promise<ReleaseSummary | undefined> {
+    await this.#open();
+    const release = this.#staged;
+    if (!release) return undefined;
+    const kept = hashesOf(release);
+    // An update may be storing the files of a release that is newer still.
+    if (this.#arriving) for (const hash of hashesOf(this.#arriving)) kept.add(hash);
+    await this.#store.activate(release.record, kept);
+    this.#active = release;
+    this.#staged = undefined;
+    await this.#announce({ vouchsafe: 'activated', release: summaryOf(release) });
+    await this.#announceFreshness();
+    return summaryOf(release);
+  }
+
+  #read(target: TargetFile, updater: Updater, consistentSnapshot: boolean): Promise<Uint8Array> {
+    return readFile(
+      this.#store,
+      target,
+      (file) => updater.downloadTarget(file, consistentSnapshot),
+      (error) => void this.#violations.record(error, 'storage'),
+    );
+  }
+
+  #updater(): Updater {
+    return new Updater({
+      root: this.#root(),
+      store: this.#store,
+      fetch: (url, init) => fetch(url, init),
+      metadataUrl: new URL(this.#config.metadata, this.#scope).href,
+      targetsUrl: new URL(this.#config.targets, this.#scope).href,
+    });
+  }
+
+  #root(): Uint8Array {
+    return new TextEncoder().encode(this.#config.root);
+  }
+
+  async #announceFreshness(): Promise<void> {
+    const freshness = this.freshness();
+    if (freshness === this.#announcedFreshness) return;
+    this.#announcedFreshness = freshness;
+    await this.#announce({ vouchsafe: 'state', freshness });
+  }
+}
+
+function frozen(release: Release): VouchsafeError {
+  const { role, version, expires } = firstToExpire(release);
+  const message = `The ${role} signatures of this site expired and no newer ones came, so nobody vouches that this is still its current release.`;
+  return new VouchsafeError('expired', message, {
+    role,
+    version,
+    expected: `unexpired at ${new Date().toISOString()}`,
+    actual: `expired ${new Date(expires).toISOString()}`,
+  });
+}
+
+function summaryOf({ id, files, bytes }: Release): ReleaseSummary {
+  return { id, files, bytes };
+}
