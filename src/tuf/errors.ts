@@ -63,3 +63,15 @@ export class VouchsafeError extends Error {
     this.facts = facts;
   }
 }
+
+/**
+ * Adds what the caller knows (role, URL) to an error that was thrown where only the bytes were known.
+ *
+ * @param error anything thrown
+ * @param facts facts to add; the error's own win
+ * @returns the error with them; anything but a `VouchsafeError` as it is
+ */
+export function withFacts(error: unknown, facts: ErrorFacts): unknown {
+  if (!(error instanceof VouchsafeError)) return error;
+  return new VouchsafeError(error.code, error.message, { ...facts, ...error.facts }, error.cause);
+}

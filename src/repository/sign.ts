@@ -1,0 +1,33 @@
+import { toHex } from '../tuf/hex.js';
+import { canonicalize, encodeJson, type JsonObject } from '../tuf/json.js';
+import type { Signer } from './signer.js';
+
+/** The specification that is written. */
+export const SPEC_VERSION = '1.0.34';
+
+/**
+ * Signs metadata (specification 4.2).
+ *
+ * @param signed the signed part
+ * @param signers who signs
+ * @returns the document
+ * @throws `malformed` when a number is not a safe integer or a text has a lone surrogate
+ */
+export async function signMetadata(signed: JsonObject, signers: readonly Signer[]): Promise<Uint8Array> {
+  const message = canonicalize(signed);
+  const signatures = await Promise.all(
+    signers.map(async (signer) => ({ keyid: signer.keyid, sig: toHex(await signer.sign(message)) })),
+  );
+  return encodeJson({ signatures, signed });
+}
+
+/**
+ * @param previous the version before, if there is one
+ * @returns the version after it
+ * @throws RangeError after the highest one; only new keys and a new root lead out of there (specification 5.3.11)
+ */
+export function nextVersion(previous: { readonly version: number } | undefined): number {
+  if (previous?.version === Number.MAX_SAFE_INTEGER)
+    throw new RangeError('There is no version after 2^53 - 1: rotate the keys and start again at 1.');
+  return (previous?.version ?? 0) + 1;
+}

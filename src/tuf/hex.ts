@@ -1,0 +1,19 @@
+/**
+ * @param bytes any bytes
+ * @returns them in lower-case hexadecimal
+ */
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/**
+ * Reads hexadecimal. Lower case only: then one value has one spelling, and a changed letter is a changed document.
+ *
+ * @param text hexadecimal digits
+ * @param length how many bytes it must be
+ * @returns the bytes, or undefined when the text is anything else
+ */
+export function fromHex(text: string, length: number): Uint8Array<ArrayBuffer> | undefined {
+  if (text.length !== 2 * length || /[^0-9a-f]/.test(text)) return undefined;
+  return Uint8Array.from({ length }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
+}

@@ -1,0 +1,38 @@
+/** Bounds on what an untrusted server can make the client do. */
+export interface Limits {
+  /** Bytes of one root file. */
+  readonly rootLength: number;
+  /** Bytes of the timestamp, which nothing signed bounds. */
+  readonly timestampLength: number;
+  /** Bytes of the snapshot, when the timestamp does not state its length. */
+  readonly snapshotLength: number;
+  /** Bytes of the targets metadata, when the snapshot does not state its length. */
+  readonly targetsLength: number;
+  /** New root versions taken in one refresh. */
+  readonly rootRotations: number;
+  /** Milliseconds one download may take altogether. */
+  readonly deadline: number;
+  /** Milliseconds over which the minimum rate is measured; also the longest wait for the first byte. */
+  readonly window: number;
+  /** Bytes per second that every window of a download must reach. */
+  readonly minimumRate: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  // The largest real roots (Sigstore's, with certificates for keys) have 10 KB; this leaves room for hundreds of keys.
+  rootLength: 512_000,
+  // A timestamp names one file: half a kilobyte, plus a signature per key.
+  timestampLength: 16_384,
+  // About 100 bytes for each delegated role: room for 16,384 hash bins and their hashes.
+  snapshotLength: 4_000_000,
+  // About 180 bytes for each target: room for 180,000.
+  targetsLength: 32_000_000,
+  // A root a week for five years offline. A client further behind goes on from here at its next refresh.
+  rootRotations: 256,
+  // A 300 MB file at 4 Mbit/s. What a slower server makes of its time is bounded by the minimum rate.
+  deadline: 600_000,
+  // Longer than a mobile network takes to wake up, shorter than a person takes to give up.
+  window: 15_000,
+  // Far below the slowest mobile network (GPRS: 3,000), far above a server that holds the client with a byte now and then.
+  minimumRate: 500,
+};

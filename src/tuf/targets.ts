@@ -1,0 +1,27 @@
+import { asObject } from './fields.js';
+import { parseHashes, parseLength, type TargetFile } from './file.js';
+import { Metadata } from './metadata.js';
+
+/** Targets metadata (specification 4.5): the files, by path. */
+export class Targets extends Metadata {
+  readonly files: ReadonlyMap<string, TargetFile>;
+
+  /**
+   * @param bytes as received
+   * @throws `malformed`, `unsupported`
+   */
+  constructor(bytes: Uint8Array) {
+    super(bytes, 'targets');
+    const files = new Map<string, TargetFile>();
+    for (const [path, value] of Object.entries(asObject(this.signed.targets, 'targets'))) {
+      const file = asObject(value, path);
+      files.set(path, {
+        path,
+        length: parseLength(file),
+        hashes: parseHashes(file.hashes),
+        ...(file.custom === undefined ? {} : { custom: file.custom }),
+      });
+    }
+    this.files = files;
+  }
+}

@@ -1,0 +1,208 @@
+import { download, type FetchFunction } from './download.js';
+import { type ErrorFacts, VouchsafeError, withFacts } from './errors.js';
+import { checkFile, type TargetFile } from './file.js';
+import { metadataName, targetLocation } from './layout.js';
+import { DEFAULT_LIMITS, type Limits } from './limits.js';
+import { TrustedMetadata } from './trusted-metadata.js';
+
+// What a user of the client needs besides the Updater; this file is the package's entry `vouchsafe/tuf`.
+export type { ByteStream, FetchFunction, FetchResponse } from './download.js';
+export { type ErrorCode, type ErrorFacts, VouchsafeError } from './errors.js';
+export type { FileDigest, Hashes, TargetFile } from './file.js';
+export { DEFAULT_LIMITS, type Limits } from './limits.js';
+export type { TrustedMetadata } from './trusted-metadata.js';
+
+/** Where trusted metadata is kept between refreshes. What it returns is never believed: it is verified again. */
+export interface MetadataStore {
+  /** @returns a root as saved, or undefined */
+  loadRoot(version: number): Promise<Uint8Array | undefined>;
+  /** In one transaction: saves a root and deletes the named roles, whose keys it replaces (specification 5.3.11). */
+  saveRoot(version: number, bytes: Uint8Array, discard: readonly string[]): Promise<void>;
+  /** @returns a role's metadata as saved, or undefined */
+  loadRole(role: string): Promise<Uint8Array | undefined>;
+  saveRole(role: string, bytes: Uint8Array): Promise<void>;
+}
+
+export interface UpdaterOptions {
+  /** The trusted root metadata that came with the program. */
+  readonly root: Uint8Array;
+  readonly store: MetadataStore;
+  readonly fetch: FetchFunction;
+  /** Absolute URL of the metadata folder, with a trailing slash. */
+  readonly metadataUrl: string;
+  /** Absolute URL of the targets folder, with a trailing slash. */
+  readonly targetsUrl: string;
+  /** Milliseconds since 1970; the system's clock by default. */
+  readonly now?: () => number;
+  readonly limits?: Partial<Limits>;
+}
+
+type Role = 'timestamp' | 'snapshot' | 'targets';
+
+/**
+ * A TUF client (specification 5): decides what to load, what to ask for and what a failure means. The rules are in `TrustedMetadata`.
+ */
+export class Updater {
+  readonly #options: UpdaterOptions;
+  readonly #limits: Limits;
+  #refreshing: Promise<TrustedMetadata> | undefined;
+  #trusted: TrustedMetadata | undefined;
+
+  /** @param options the trusted root, where the repository is and where to keep its metadata */
+  constructor(options: UpdaterOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+  }
+
+  /**
+   * Brings all top-level metadata up to date (specification 5.1 to 5.6). Each role is saved as soon as it is trusted, so what came before
+   * a failure stays; nothing refused is saved; what is in the store, expired, damaged or gone, never stands in the way of newer metadata.
+   * Calls while one is under way share it.
+   *
+   * @returns everything now trusted
+   * @throws `unreachable`, `redirected`, `too-long`, `too-slow`, and all that `TrustedMetadata` refuses
+   */
+  refresh(): Promise<TrustedMetadata> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  /**
+   * Looks a target up (specification 5.6.7), after a refresh if there was none yet.
+   *
+   * @param path target path
+   * @returns what the signed metadata lists, or undefined
+   * @throws as `refresh` does
+   */
+  async findTarget(path: string): Promise<TargetFile | undefined> {
+    const { targets } = this.#trusted ?? (await this.refresh());
+    return targets?.files.get(path);
+  }
+
+  /**
+   * Downloads a target and checks it (specification 5.7.3).
+   *
+   * @param target what `findTarget` returned, or what metadata trusted earlier lists
+   * @param consistentSnapshot whether the file's name carries its hash; by default as the refreshed root says, after a refresh if there
+   *   was none yet
+   * @returns its bytes
+   * @throws `mismatch`, `malformed` for a path that cannot be asked for, `unreachable`, `redirected`, `too-long`, `too-slow`
+   */
+  async downloadTarget(target: TargetFile, consistentSnapshot?: boolean): Promise<Uint8Array> {
+    const hasHash = consistentSnapshot ?? (this.#trusted ?? (await this.refresh())).root.consistentSnapshot;
+    const url = this.#options.targetsUrl + targetLocation(target, hasHash);
+    return this.#answer(url, { path: target.path }, target.length, async (bytes) => {
+      await checkFile(bytes, target, { path: target.path });
+      return bytes;
+    });
+  }
+
+  async #refresh(): Promise<TrustedMetadata> {
+    const { root, now = Date.now } = this.#options;
+    const trusted = await TrustedMetadata.fromRoot(root, now());
+    await this.#loadRoots(trusted);
+    await this.#updateRoots(trusted);
+    trusted.checkExpiry('root');
+    await this.#updateTimestamp(trusted);
+    await this.#updateSnapshot(trusted);
+    await this.#updateTargets(trusted);
+    this.#trusted = trusted;
+    return trusted;
+  }
+
+  /** The chain of roots in the store, as far as it is whole. What is damaged is asked for again. */
+  async #loadRoots(trusted: TrustedMetadata): Promise<void> {
+    for (;;) {
+      const bytes = await this.#options.store.loadRoot(trusted.root.version + 1);
+      if (!bytes || !(await accepted(trusted.loadRoot(bytes)))) return;
+    }
+  }
+
+  /** Specification 5.3. */
+  async #updateRoots(trusted: TrustedMetadata): Promise<void> {
+    for (let rotations = 0; rotations < this.#limits.rootRotations; rotations++) {
+      const before = trusted.root;
+      try {
+        await this.#ask(trusted, 'root', before.version + 1, this.#limits.rootLength, (bytes) => trusted.updateRoot(bytes));
+      } catch (error) {
+        // Only "there is no such file" ends the chain (5.3.3). Object stores say it with a 403.
+        if (error instanceof VouchsafeError && (error.facts.status === 404 || error.facts.status === 403)) return;
+        throw error;
+      }
+      // What the replaced keys signed may be the work of their thief: versions so high that nothing honest would follow (5.3.11).
+      const isReplaced = before.losesKey('timestamp', trusted.root) || before.losesKey('snapshot', trusted.root);
+      await this.#options.store.saveRoot(trusted.root.version, trusted.root.bytes, isReplaced ? ['timestamp', 'snapshot'] : []);
+    }
+  }
+
+  /** Specification 5.4. */
+  async #updateTimestamp(trusted: TrustedMetadata): Promise<void> {
+    await this.#load('timestamp', (bytes) => trusted.loadTimestamp(bytes));
+    const before = trusted.timestamp;
+    const after = await this.#ask(trusted, 'timestamp', undefined, this.#limits.timestampLength, (bytes) =>
+      trusted.updateTimestamp(bytes),
+    );
+    if (after !== before) await this.#options.store.saveRole('timestamp', after.bytes);
+  }
+
+  /** Specification 5.5. */
+  async #updateSnapshot(trusted: TrustedMetadata): Promise<void> {
+    await this.#load('snapshot', (bytes) => trusted.loadSnapshot(bytes));
+    if (trusted.isFresh('snapshot')) return;
+    const { version, length } = trusted.listed('snapshot');
+    const limit = Math.min(length ?? Infinity, this.#limits.snapshotLength);
+    const { bytes } = await this.#ask(trusted, 'snapshot', version, limit, (bytes) => trusted.updateSnapshot(bytes));
+    await this.#options.store.saveRole('snapshot', bytes);
+  }
+
+  /** Specification 5.6. */
+  async #updateTargets(trusted: TrustedMetadata): Promise<void> {
+    await this.#load('targets', (bytes) => trusted.loadTargets(bytes));
+    if (trusted.isFresh('targets')) return;
+    const { version, length } = trusted.listed('targets');
+    const limit = Math.min(length ?? Infinity, this.#limits.targetsLength);
+    const { bytes } = await this.#ask(trusted, 'targets', version, limit, (bytes) => trusted.updateTargets(bytes));
+    await this.#options.store.saveRole('targets', bytes);
+  }
+
+  /** Offers what the store has of a role. It is a memory of versions at best, so a refusal only means to go without it. */
+  async #load(role: Role, take: (bytes: Uint8Array) => Promise<unknown>): Promise<void> {
+    const bytes = await this.#options.store.loadRole(role);
+    if (bytes) await accepted(take(bytes));
+  }
+
+  /** Downloads a role's metadata and offers it. Root and timestamp names do not depend on consistent snapshots. */
+  #ask<T>(
+    trusted: TrustedMetadata,
+    role: Role | 'root',
+    version: number | undefined,
+    maxLength: number,
+    take: (bytes: Uint8Array) => Promise<T>,
+  ): Promise<T> {
+    const hasVersion = role === 'root' || trusted.root.consistentSnapshot;
+    const name = metadataName(role, hasVersion ? version : undefined);
+    return this.#answer(this.#options.metadataUrl + name, { role, ...(version && { version }) }, maxLength, take);
+  }
+
+  async #answer<T>(url: string, facts: ErrorFacts, maxLength: number, take: (bytes: Uint8Array) => Promise<T>): Promise<T> {
+    const { fetch } = this.#options;
+    try {
+      return await take(await download(fetch, url, maxLength, this.#limits));
+    } catch (error) {
+      throw withFacts(error, { ...facts, url });
+    }
+  }
+}
+
+/** Whether a rule accepted what it was offered. Anything but a refusal is thrown on. */
+async function accepted(offer: Promise<unknown>): Promise<boolean> {
+  try {
+    await offer;
+    return true;
+  } catch (error) {
+    if (error instanceof VouchsafeError) return false;
+    throw error;
+  }
+}
