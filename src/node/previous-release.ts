@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import type { ReleaseMetadata } from '../repository/release.js';
+import { VouchsafeError } from '../tuf/errors.js';
+import { metadataName } from '../tuf/layout.js';
+import type { Snapshot } from '../tuf/snapshot.js';
+import type { Targets } from '../tuf/targets.js';
+import type { Timestamp } from '../tuf/timestamp.js';
+import { TrustedMetadata } from '../tuf/trusted-metadata.js';
+import type { Project } from './project.js';
+import { PublisherError } from './publisher-error.js';
+import { namesIn, readIfPresent, readRoots } from './repository-directory.js';
+
+/** The release that is in the output folder, as a client trusts it. */
+export interface PreviousRelease {
+  readonly timestamp: Timestamp;
+  readonly snapshot: Snapshot;
+  readonly targets: Targets;
+  /** Root versions that a client of that release has, by version. */
+  readonly roots: ReadonlyMap<number, Uint8Array>;
+}
+
+/**
+ * Reads the release that the output folder holds, with a client's checks except expiry: a release that has expired is what a publish
+ * renews. Without these checks a tampered folder would be signed onwards.
+ *
+ * @param metadata absolute path of the metadata folder
+ * @param project the open project
+ * @param now milliseconds since 1970
+ * @returns the release, or undefined when nothing was published there yet
+ * @throws `bad-output` when it is another project's, tampered with, or incomplete
+ */
+export async function readPreviousRelease(metadata: string, project: Project, now: number): Promise<PreviousRelease | undefined> {
+  const roots = await readRoots(metadata);
+  const timestamp = await readIfPresent(join(metadata, metadataName('timestamp')));
+  if (timestamp === undefined) {
+    await checkNothingPublished(metadata);
+    return undefined;
+  }
+  const first = roots.get(1);
+  if (first === undefined) throw damaged(metadata, '1.root.json is missing');
+  for (const [version, bytes] of roots) checkOwnRoot(version, bytes, metadata, project);
+  try {
+    const trusted = await TrustedMetadata.fromRoot(first, now);
+    for (const [version, bytes] of roots) if (version > 1) await trusted.loadRoot(bytes);
+    const loadedTimestamp = await trusted.loadTimestamp(timestamp);
+    const loadedSnapshot = await trusted.loadSnapshot(
+      await read(metadata, metadataName('snapshot', loadedTimestamp.snapshot.version)),
+    );
+    const loadedTargets = await trusted.loadTargets(
+      await read(metadata, metadataName('targets', loadedSnapshot.metaFile('targets').version)),
+    );
+    return { timestamp: loadedTimestamp, snapshot: loadedSnapshot, targets: loadedTargets, roots };
+  } catch (error) {
+    if (error instanceof VouchsafeError) throw damaged(metadata, error.message.replace(/\.$/, ''), error);
+    throw error;
+  }
+}
+
+/**
+ * @param release the release
+ * @returns its metadata as signed, without the roots
+ */
+export function bytesOf({ timestamp, snapshot, targets }: PreviousRelease): ReleaseMetadata {
+  return { timestamp: timestamp.bytes, snapshot: snapshot.bytes, targets: targets.bytes };
+}
+
+function checkOwnRoot(version: number, bytes: Uint8Array, metadata: string, project: Project): void {
+  const own = project.roots.get(version);
+  if (own !== undefined && Buffer.from(own).equals(bytes)) return;
+  if (version === 1) {
+    throw new PublisherError(
+      'bad-output',
+      `${metadata} was published with another project's keys than ${project.name}; choose another --out or the right --project.`,
+    );
+  }
+  const problem = own === undefined ? `is not in ${project.name}/root` : `is not the one in ${project.name}/root`;
+  throw new PublisherError(
+    'bad-output',
+    `${metadata}/${version}.root.json ${problem}; bring the project folder up to date before publishing.`,
+  );
+}
+
+/** Without a timestamp there is no release. A first publish that was interrupted leaves version 1 behind; anything later was a release. */
+async function checkNothingPublished(metadata: string): Promise<void> {
+  const later = (await namesIn(metadata)).find((name) => /^\d+\.(snapshot|targets)\.json$/.test(name) && !name.startsWith('1.'));
+  if (later !== undefined) throw damaged(metadata, `timestamp.json is missing, but there is ${later}`);
+}
+
+async function read(metadata: string, name: string): Promise<Uint8Array> {
+  const bytes = await readIfPresent(join(metadata, name));
+  if (bytes === undefined) throw damaged(metadata, `${name} is missing`);
+  return bytes;
+}
+
+function damaged(metadata: string, what: string, cause?: unknown): PublisherError {
+  const advice = 'restore the folder from what is deployed, because clients refuse a release that does not follow the last one';
+  return new PublisherError('bad-output', `The previous release in ${metadata} cannot be trusted (${what}); ${advice}.`, cause);
+}

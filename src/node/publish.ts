@@ -1,0 +1,193 @@
+import { join } from 'node:path';
+import { METADATA_FOLDER, REPOSITORY_FOLDER, TARGETS_FOLDER } from '../release/config.js';
+import { type HeaderRule, MANIFEST_PATH } from '../release/manifest.js';
+import { type Expiry, nextRelease } from '../repository/release.js';
+import { describe as describeBytes, type TargetFile } from '../tuf/file.js';
+import { metadataName, targetLocation } from '../tuf/layout.js';
+import { describeFile, forEachConcurrently } from './describe-file.js';
+import { expiry } from './expiry.js';
+import { resolveFolders } from './folders.js';
+import { bytesOf, type PreviousRelease, readPreviousRelease } from './previous-release.js';
+import { loadSigners, openProject, type Project, projectFolders } from './project.js';
+import { type PublishReport, report } from './publish-report.js';
+import { releaseManifest, unusedPatterns } from './release-manifest.js';
+import { isPage, type SourceFile, scanFolder } from './scan-folder.js';
+import { selfCheck } from './self-check.js';
+import { checkBase, checkPassthrough, siteFiles } from './site.js';
+import { copyIfChanged, writeIfChanged } from './write-file.js';
+
+/** What to publish, and how. */
+export interface PublishOptions {
+  /** Folder with the built app. */
+  readonly directory: string;
+  /** Folder to write: what gets deployed. Kept from one publish to the next. */
+  readonly out: string;
+  /** Project folder; `vouchsafe` by default. */
+  readonly project?: string | undefined;
+  /** Path that the site is deployed under, with a slash at both ends; `/` by default. */
+  readonly base?: string | undefined;
+  /** Target served for navigations to unlisted paths, or `false` for none. By default index.html when it is the only page. */
+  readonly fallback?: string | false | undefined;
+  /** Path prefixes that go to the network, for data (an API). */
+  readonly passthrough?: readonly string[] | undefined;
+  /** Response headers for the files that patterns name. */
+  readonly headers?: readonly HeaderRule[] | undefined;
+  /** How long the app may run without reaching the repository after its metadata has expired, in seconds. */
+  readonly offlineSeconds?: number | undefined;
+  /** Life of each role's metadata in seconds, where it differs from the default. */
+  readonly expires?: Partial<Expiry> | undefined;
+  /** Told how far it is. */
+  readonly onProgress?: ((progress: PublishProgress) => void) | undefined;
+  /** Clock, in milliseconds since 1970. */
+  readonly now?: (() => number) | undefined;
+  /** Folder with the built worker and loader; the package's own by default. */
+  readonly bundles?: string | undefined;
+}
+
+/** How far a publish is. */
+export interface PublishProgress {
+  readonly step: 'reading' | 'writing' | 'checking';
+  /** Bytes done and to do in this step. */
+  readonly bytes: number;
+  readonly totalBytes: number;
+}
+
+/**
+ * Signs a folder as the next release and writes a deployable site.
+ *
+ * Nothing that a browser acts on changes before two clients have accepted the release: the files of the app and the versioned metadata are
+ * written first, under names that nobody asks for yet; then the self-check reads them; then follow the worker, the loader and at the very
+ * end the timestamp. Whatever fails before that leaves the previous release in place. (Stopped in between, the worker and loader may be the
+ * new ones with the previous timestamp; both work with it.)
+ *
+ * @param options see there
+ * @returns what was published
+ * @throws `PublisherError` with any of its codes
+ */
+export async function publish(options: PublishOptions): Promise<PublishReport> {
+  const clock = options.now ?? Date.now;
+  // One moment for the whole publish, so that what is signed and what is checked agree.
+  const now = clock();
+  const base = checkBase(options.base ?? '/');
+  const lives = expiry(options.expires);
+  const folders = projectFolders(options.project);
+  const { directory, out } = await resolveFolders(options.directory, options.out, folders.keys);
+  const project = await openProject(folders, now);
+  const signers = await loadSigners(project);
+  const previous = await readPreviousRelease(join(out, METADATA_FOLDER), project, now);
+
+  const scan = await scanFolder(directory);
+  const paths = scan.files.map(({ path }) => path);
+  const passthrough = checkPassthrough(options.passthrough ?? [], base, paths);
+  const manifest = releaseManifest(paths, options);
+  const site = await siteFiles({ base, passthrough, root: project.newest.bytes, paths, bundles: options.bundles });
+  const sources = await describeSources(scan.files, options.onProgress);
+  const targets = [...sources.map(({ target }) => target), { path: MANIFEST_PATH, ...(await describeBytes(manifest)) }];
+  const { changed: metadata } = await nextRelease(previous && bytesOf(previous), targets, signers, lives, now);
+
+  let written = await writeTargets(join(out, TARGETS_FOLDER), sources, options.onProgress);
+  written += await write(out, TARGETS_FOLDER + targetFile(targets.at(-1) as TargetFile), manifest);
+  for (const [version, bytes] of project.roots) written += await write(out, METADATA_FOLDER + metadataName('root', version), bytes);
+  const isTimestamp = (file: { name: string }): boolean => file.name === metadataName('timestamp');
+  for (const { name, bytes } of metadata.filter((file) => !isTimestamp(file)))
+    written += await write(out, METADATA_FOLDER + name, bytes);
+  const timestamp = metadata.find(isTimestamp);
+  await check(out, project, previous, targets, timestamp?.bytes, () => now, options.onProgress);
+  for (const { path, bytes } of site) written += await write(out, path, bytes);
+  if (timestamp !== undefined) written += await write(out, METADATA_FOLDER + timestamp.name, timestamp.bytes);
+  return report({
+    out,
+    now,
+    lives,
+    project,
+    previous,
+    metadata,
+    targets,
+    written,
+    skipped: scan.skipped,
+    warnings: warnings(options, paths),
+  });
+}
+
+interface DescribedFile {
+  readonly source: SourceFile;
+  readonly target: TargetFile;
+}
+
+type OnProgress = PublishOptions['onProgress'];
+
+async function describeSources(files: readonly SourceFile[], onProgress: OnProgress): Promise<DescribedFile[]> {
+  const step = progressOf(
+    'reading',
+    files.reduce((sum, { size }) => sum + size, 0),
+    onProgress,
+  );
+  return forEachConcurrently(files, async (source) => ({
+    source,
+    target: { path: source.path, ...(await describeFile(source.file, step)) },
+  }));
+}
+
+/** @returns how many were not there yet */
+async function writeTargets(folder: string, files: readonly DescribedFile[], onProgress: OnProgress): Promise<number> {
+  const step = progressOf(
+    'writing',
+    files.reduce((sum, { target }) => sum + target.length, 0),
+    onProgress,
+  );
+  const outcomes = await forEachConcurrently(files, async ({ source, target }) => {
+    const outcome = await copyIfChanged(source.file, join(folder, targetFile(target)), target);
+    step(target.length);
+    return outcome;
+  });
+  return outcomes.filter((outcome) => outcome === 'written').length;
+}
+
+async function check(
+  out: string,
+  project: Project,
+  previous: PreviousRelease | undefined,
+  targets: readonly TargetFile[],
+  timestamp: Uint8Array | undefined,
+  now: () => number,
+  onProgress: OnProgress,
+): Promise<void> {
+  const before = previous?.targets.files;
+  const changed = targets.filter(({ path, hashes }) => before?.get(path)?.hashes.sha256 !== hashes.sha256);
+  const step = progressOf(
+    'checking',
+    changed.reduce((sum, { length }) => sum + length, 0),
+    onProgress,
+  );
+  const pending = new Map(timestamp === undefined ? [] : [[`metadata/${metadataName('timestamp')}`, timestamp]]);
+  const root = project.roots.get(1) as Uint8Array;
+  await selfCheck({ repository: join(out, REPOSITORY_FOLDER), pending, root, targets, changed }, previous, now, step);
+}
+
+/** Where a target's file lies under the targets folder. The client's own rule decides, which also refuses paths that it would not ask for. */
+function targetFile(target: TargetFile): string {
+  return targetLocation(target, true).split('/').map(decodeURIComponent).join('/');
+}
+
+/** @returns 1 when it was written, 0 when it was there already */
+async function write(out: string, path: string, bytes: Uint8Array): Promise<0 | 1> {
+  return (await writeIfChanged(join(out, path), bytes)) === 'written' ? 1 : 0;
+}
+
+/** Counts bytes up for one step. */
+function progressOf(step: PublishProgress['step'], totalBytes: number, onProgress: OnProgress): (count: number) => void {
+  let bytes = 0;
+  return (count) => {
+    bytes += count;
+    onProgress?.({ step, bytes, totalBytes });
+  };
+}
+
+/** What can be published but is probably not what was meant. */
+function warnings(options: PublishOptions, paths: readonly string[]): string[] {
+  const unused = unusedPatterns(options.headers ?? [], paths).map((pattern) => `The header rule for ${pattern} matches no file.`);
+  const home = paths.includes('index.html')
+    ? []
+    : [`There is no index.html, so the site's own address shows no page (pages: ${paths.filter(isPage).slice(0, 3).join(', ')}).`];
+  return [...home, ...unused];
+}

@@ -1,0 +1,104 @@
+import { lookup } from 'mrmime';
+import { type HeaderRule, MANIFEST_FORMAT, matches, parseManifest } from '../release/manifest.js';
+import { VouchsafeError } from '../tuf/errors.js';
+import { PublisherError } from './publisher-error.js';
+import { isPage } from './scan-folder.js';
+
+/** What the person who publishes may say about how the files are served. */
+export interface ServingOptions {
+  /** Target served for navigations to unlisted paths; `false` for none; undefined to let the files decide. */
+  readonly fallback?: string | false | undefined;
+  /** Response headers, after our own rule. */
+  readonly headers?: readonly HeaderRule[] | undefined;
+  /** How long the app may run without reaching the repository after its metadata has expired, in seconds. */
+  readonly offlineSeconds?: number | undefined;
+}
+
+/** The file served for a directory URL. */
+const INDEX = 'index.html';
+
+/** 14 days: twice the life of a timestamp, so that a holiday without network does not lock anybody out, and a withheld update shows within weeks. */
+export const OFFLINE_SECONDS = 14 * 24 * 60 * 60;
+
+// A server that answers a script with text/plain must not have a browser guess that it is one.
+const OWN_RULES: readonly HeaderRule[] = [{ path: '**', set: { 'x-content-type-options': 'nosniff' } }];
+const DEFAULT_TYPE = 'application/octet-stream';
+// What mrmime does not know, or knows by a name that browsers refuse to run with nosniff.
+const OWN_TYPES = new Map([
+  ['cjs', 'text/javascript'],
+  ['ico', 'image/x-icon'],
+]);
+
+/**
+ * Writes the release manifest for a list of files.
+ *
+ * @param paths target paths, without the manifest's own
+ * @param options what the person who publishes said
+ * @returns the bytes of the target `vouchsafe.json`: the same for the same files and options, on any machine
+ * @throws `bad-option` for a fallback that is not among the files, or headers that no manifest may have
+ */
+export function releaseManifest(paths: readonly string[], options: ServingOptions = {}): Uint8Array {
+  const fallback = chooseFallback(paths, options.fallback);
+  const json = {
+    vouchsafe: MANIFEST_FORMAT,
+    navigation: { index: INDEX, ...(fallback === undefined ? {} : { fallback }) },
+    content_types: contentTypes(paths),
+    headers: [...OWN_RULES, ...(options.headers ?? [])],
+    offline_seconds: options.offlineSeconds ?? OFFLINE_SECONDS,
+  };
+  const bytes = new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
+  try {
+    // The worker's own reader decides whether this is a manifest. A mistake in the options shows here, not in every browser.
+    parseManifest(bytes);
+  } catch (error) {
+    if (!(error instanceof VouchsafeError)) throw error;
+    throw new PublisherError('bad-option', `These headers or options cannot be published: ${error.message}`, error);
+  }
+  return bytes;
+}
+
+/**
+ * Header rules that match no file: almost always a misspelt pattern, and a Content-Security-Policy that silently does not apply.
+ *
+ * @param rules the rules given
+ * @param paths target paths
+ * @returns the patterns that match nothing
+ */
+export function unusedPatterns(rules: readonly HeaderRule[], paths: readonly string[]): string[] {
+  return rules.filter((rule) => !paths.some((path) => matches(rule.path, path))).map((rule) => rule.path);
+}
+
+/** One page named index.html is a single-page app, whose router owns every path. With more pages an unknown path is a mistake, and says so. */
+function chooseFallback(paths: readonly string[], wanted: string | false | undefined): string | undefined {
+  if (wanted === false) return undefined;
+  if (wanted === undefined) {
+    const pages = paths.filter(isPage);
+    return pages.length === 1 && pages[0] === INDEX ? INDEX : undefined;
+  }
+  if (!paths.includes(wanted)) throw new PublisherError('bad-option', `The fallback ${wanted} is not among the files to publish.`);
+  return wanted;
+}
+
+function contentTypes(paths: readonly string[]): { [extension: string]: string } {
+  const types = new Map<string, string>();
+  for (const path of paths) {
+    const extension = /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase();
+    if (extension !== undefined) types.set(extension, contentType(extension));
+  }
+  const sorted = [...types].filter(([, type]) => type !== DEFAULT_TYPE).sort(([a], [b]) => (a < b ? -1 : 1));
+  // The manifest is JSON read by `parseJson`, which has no trouble with a file called x.__proto__; fromEntries makes it an own property.
+  return Object.fromEntries([...sorted, ['', DEFAULT_TYPE]]);
+}
+
+/**
+ * The content type of a file extension, with a charset for text: without one a browser guesses, and may guess differently offline.
+ *
+ * @param extension lower-case, without the dot
+ */
+export function contentType(extension: string): string {
+  // `lookup` reads a plain object: for "constructor" it finds a function.
+  const known: unknown = OWN_TYPES.get(extension) ?? lookup(extension);
+  const type = typeof known === 'string' ? known : DEFAULT_TYPE;
+  const isText = type.startsWith('text/') || type === 'application/xml' || type === 'image/svg+xml';
+  return isText ? `${type}; charset=utf-8` : type;
+}

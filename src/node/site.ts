@@ -1,0 +1,151 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { LOADER_SCRIPT, METADATA_FOLDER, TARGETS_FOLDER, WORKER_SCRIPT, type WorkerConfig } from '../release/config.js';
+import { isSystemError, PublisherError } from './publisher-error.js';
+import { isPage } from './scan-folder.js';
+
+/** The built worker, loader script and loader page, next to this module's folder in the package. */
+const BUNDLES = fileURLToPath(new URL('../bundles/', import.meta.url));
+
+/** What the part of the output that is not TUF is made from. */
+export interface SiteOptions {
+  /** Path that the site is deployed under, with a slash at both ends. */
+  readonly base: string;
+  /** Path prefixes that go to the network, for data. */
+  readonly passthrough: readonly string[];
+  /** The newest root metadata, as signed. */
+  readonly root: Uint8Array;
+  /** Target paths of the release. */
+  readonly paths: readonly string[];
+  /** Folder with `worker.js`, `loader.js` and `loader.html`; the package's own by default. */
+  readonly bundles?: string | undefined;
+}
+
+/** A file of the output. */
+export interface SiteFile {
+  /** Relative to the output folder, with `/`. */
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The files of the output outside the TUF repository: the worker script, the loader, and the loader page wherever somebody may enter the
+ * site. None of them depends on what is in the app's files, so a release that has the same pages leaves them all as they are.
+ *
+ * @param options see there
+ * @returns the files, worker first
+ * @throws `bad-project` when the package has not been built
+ */
+export async function siteFiles(options: SiteOptions): Promise<SiteFile[]> {
+  const bundles = options.bundles ?? BUNDLES;
+  const [worker, loader, page] = await Promise.all([
+    readBundle(bundles, 'worker.js'),
+    readBundle(bundles, 'loader.js'),
+    readBundle(bundles, 'loader.html'),
+  ]);
+  const loaderPage = Buffer.from(page.replaceAll('__BASE__', () => escapeHtml(options.base)));
+  // 404.html is what static hosts answer unknown paths with: a deep link into a single-page app ends there on the first visit.
+  const pages = new Set(['index.html', '404.html', ...options.paths.filter(isPage)]);
+  return [
+    { path: WORKER_SCRIPT, bytes: Buffer.from(`self.vouchsafe=${workerConfig(options)};\n${worker}`) },
+    { path: LOADER_SCRIPT, bytes: Buffer.from(loader) },
+    ...[...pages].sort().map((path) => ({ path, bytes: loaderPage })),
+  ];
+}
+
+/**
+ * Checks a base path.
+ *
+ * @param base as given
+ * @returns the same
+ * @throws `bad-option` when it is not an absolute URL path with a slash at both ends
+ */
+export function checkBase(base: string): string {
+  if (base.startsWith('.') || base === '') {
+    throw new PublisherError(
+      'bad-option',
+      `The base ${JSON.stringify(base)} is relative, but a service worker needs a fixed scope; use an absolute path such as /app/.`,
+    );
+  }
+  if (!isUrlPath(base) || !base.endsWith('/')) {
+    throw new PublisherError(
+      'bad-option',
+      `The base ${JSON.stringify(base)} must be a path with a slash at both ends, such as / or /app/.`,
+    );
+  }
+  return base;
+}
+
+/**
+ * Checks passthrough prefixes: what they name goes to the network, so none may name the app itself.
+ *
+ * @param prefixes as given
+ * @param base the checked base
+ * @param paths target paths of the release
+ * @returns the prefixes, sorted and without repetitions, so that their order does not change the worker
+ * @throws `bad-option`
+ */
+export function checkPassthrough(prefixes: readonly string[], base: string, paths: readonly string[]): string[] {
+  for (const prefix of prefixes) {
+    if (!isUrlPath(prefix)) {
+      throw new PublisherError(
+        'bad-option',
+        `The passthrough prefix ${JSON.stringify(prefix)} must be an absolute URL path such as /api/.`,
+      );
+    }
+    if (base.startsWith(prefix)) {
+      throw new PublisherError(
+        'bad-option',
+        `The passthrough prefix ${prefix} covers the whole app, so nothing would be verified; name the path of the API.`,
+      );
+    }
+    const covered = paths.find((path) => urlPath(base, path).startsWith(prefix));
+    if (covered !== undefined) {
+      throw new PublisherError(
+        'bad-option',
+        `The passthrough prefix ${prefix} covers the app's file ${covered}, which would not be verified; rename one of them.`,
+      );
+    }
+  }
+  return [...new Set(prefixes)].sort();
+}
+
+/** The fields stand in a fixed order, so that the same configuration is the same script. */
+function workerConfig(options: SiteOptions): string {
+  const config: WorkerConfig = {
+    root: new TextDecoder('utf-8', { fatal: true }).decode(options.root),
+    metadata: METADATA_FOLDER,
+    targets: TARGETS_FOLDER,
+    passthrough: options.passthrough,
+  };
+  return JSON.stringify(config);
+}
+
+/** Whether a text is an absolute path as a URL parser gives it: no dot segments, query, fragment or characters that it would encode. */
+function isUrlPath(path: string): boolean {
+  return (
+    path.startsWith('/') &&
+    !path.includes('//') &&
+    !path.includes('\\') &&
+    new URL(path, 'https://vouchsafe.invalid').pathname === path
+  );
+}
+
+function urlPath(base: string, path: string): string {
+  return new URL(base + path.split('/').map(encodeURIComponent).join('/'), 'https://vouchsafe.invalid').pathname;
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+async function readBundle(folder: string, name: string): Promise<string> {
+  try {
+    return await readFile(join(folder, name), 'utf8');
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT'))
+      throw new PublisherError('bad-project', `The built file ${name} is missing from ${folder}; run: npm run build`, error);
+    throw error;
+  }
+}
