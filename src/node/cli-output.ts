@@ -39,8 +39,9 @@ export function publishText(report: PublishReport, out: string): string {
   const { roles, bumped } = report;
   const lines = [
     bumped.length === 0
-      ? `Nothing changed and nothing is close to its expiry: release ${roles.snapshot.version} stays.`
-      : `Published release ${roles.snapshot.version} to ${out}: ${plural(report.files, 'file')}, ${size(report.bytes)}, ${plural(report.written, 'output file')} written.`,
+      ? `Release ${roles.snapshot.version} stays: no file changed, and no metadata is past half of its life.`
+      : `Published release ${roles.snapshot.version} to ${out}: ${plural(report.files, 'file')}, ${size(report.bytes)}.`,
+    `${plural(report.written, 'output file')} written, the rest left as it was.`,
     ...bumped.map(({ role, version, reason }) => `  ${role} is now version ${version} (${reason})`),
     ...listed('Added', report.added),
     ...listed('Changed', report.changed),

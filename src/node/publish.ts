@@ -7,6 +7,7 @@ import { metadataName, targetLocation } from '../tuf/layout.js';
 import { describeFile, forEachConcurrently } from './describe-file.js';
 import { expiry } from './expiry.js';
 import { resolveFolders } from './folders.js';
+import { Output } from './output.js';
 import { bytesOf, type PreviousRelease, readPreviousRelease } from './previous-release.js';
 import { loadSigners, openProject, type Project, projectFolders } from './project.js';
 import { type PublishReport, report } from './publish-report.js';
@@ -14,7 +15,6 @@ import { releaseManifest, unusedPatterns } from './release-manifest.js';
 import { isPage, type SourceFile, scanFolder } from './scan-folder.js';
 import { selfCheck } from './self-check.js';
 import { checkBase, checkPassthrough, siteFiles } from './site.js';
-import { copyIfChanged, writeIfChanged } from './write-file.js';
 
 /** What to publish, and how. */
 export interface PublishOptions {
@@ -74,7 +74,6 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
   const { directory, out } = await resolveFolders(options.directory, options.out, folders.keys);
   const project = await openProject(folders, now);
   const signers = await loadSigners(project);
-  const previous = await readPreviousRelease(join(out, METADATA_FOLDER), project, now);
 
   const scan = await scanFolder(directory);
   const paths = scan.files.map(({ path }) => path);
@@ -82,32 +81,30 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
   const manifest = releaseManifest(paths, options);
   const site = await siteFiles({ base, passthrough, root: project.newest.bytes, paths, bundles: options.bundles });
   const sources = await describeSources(scan.files, options.onProgress);
-  const targets = [...sources.map(({ target }) => target), { path: MANIFEST_PATH, ...(await describeBytes(manifest)) }];
-  const { changed: metadata } = await nextRelease(previous && bytesOf(previous), targets, signers, lives, now);
+  const manifestTarget = { path: MANIFEST_PATH, ...(await describeBytes(manifest)) };
+  const targets = [...sources.map(({ target }) => target), manifestTarget];
 
-  let written = await writeTargets(join(out, TARGETS_FOLDER), sources, options.onProgress);
-  written += await write(out, TARGETS_FOLDER + targetFile(targets.at(-1) as TargetFile), manifest);
-  for (const [version, bytes] of project.roots) written += await write(out, METADATA_FOLDER + metadataName('root', version), bytes);
-  const isTimestamp = (file: { name: string }): boolean => file.name === metadataName('timestamp');
-  for (const { name, bytes } of metadata.filter((file) => !isTimestamp(file)))
-    written += await write(out, METADATA_FOLDER + name, bytes);
-  const timestamp = metadata.find(isTimestamp);
-  await check(out, project, previous, targets, timestamp?.bytes, () => now, options.onProgress);
-  for (const { path, bytes } of site) written += await write(out, path, bytes);
-  if (timestamp !== undefined) written += await write(out, METADATA_FOLDER + timestamp.name, timestamp.bytes);
-  return report({
-    out,
-    now,
-    lives,
-    project,
-    previous,
-    metadata,
-    targets,
-    written,
-    skipped: scan.skipped,
-    warnings: warnings(options, paths),
-  });
+  const output = await Output.open(out);
+  try {
+    const previous = await readPreviousRelease(join(out, METADATA_FOLDER), project, now);
+    const { changed: metadata } = await nextRelease(previous && bytesOf(previous), targets, signers, lives, now);
+    const timestamp = metadata.find(({ name }) => name === TIMESTAMP);
+
+    await copyTargets(output, sources, options.onProgress);
+    await output.write(TARGETS_FOLDER + targetFile(manifestTarget), manifest);
+    for (const [version, bytes] of project.roots) await output.write(METADATA_FOLDER + metadataName('root', version), bytes);
+    for (const { name, bytes } of metadata) if (name !== TIMESTAMP) await output.write(METADATA_FOLDER + name, bytes);
+    await check(out, project, previous, targets, timestamp?.bytes, now, options.onProgress);
+    for (const { path, bytes } of site) await output.write(path, bytes);
+    if (timestamp !== undefined) await output.write(METADATA_FOLDER + TIMESTAMP, timestamp.bytes);
+    const notes = { skipped: scan.skipped, warnings: warnings(options, paths) };
+    return report({ out, now, lives, project, previous, metadata, targets, written: output.written, ...notes });
+  } finally {
+    await output.close();
+  }
 }
+
+const TIMESTAMP = metadataName('timestamp');
 
 interface DescribedFile {
   readonly source: SourceFile;
@@ -128,19 +125,16 @@ async function describeSources(files: readonly SourceFile[], onProgress: OnProgr
   }));
 }
 
-/** @returns how many were not there yet */
-async function writeTargets(folder: string, files: readonly DescribedFile[], onProgress: OnProgress): Promise<number> {
+async function copyTargets(output: Output, files: readonly DescribedFile[], onProgress: OnProgress): Promise<void> {
   const step = progressOf(
     'writing',
     files.reduce((sum, { target }) => sum + target.length, 0),
     onProgress,
   );
-  const outcomes = await forEachConcurrently(files, async ({ source, target }) => {
-    const outcome = await copyIfChanged(source.file, join(folder, targetFile(target)), target);
+  await forEachConcurrently(files, async ({ source, target }) => {
+    await output.copy(source.file, TARGETS_FOLDER + targetFile(target), target);
     step(target.length);
-    return outcome;
   });
-  return outcomes.filter((outcome) => outcome === 'written').length;
 }
 
 async function check(
@@ -149,7 +143,7 @@ async function check(
   previous: PreviousRelease | undefined,
   targets: readonly TargetFile[],
   timestamp: Uint8Array | undefined,
-  now: () => number,
+  now: number,
   onProgress: OnProgress,
 ): Promise<void> {
   const before = previous?.targets.files;
@@ -159,19 +153,14 @@ async function check(
     changed.reduce((sum, { length }) => sum + length, 0),
     onProgress,
   );
-  const pending = new Map(timestamp === undefined ? [] : [[`metadata/${metadataName('timestamp')}`, timestamp]]);
+  const pending = new Map(timestamp === undefined ? [] : [[`metadata/${TIMESTAMP}`, timestamp]]);
   const root = project.roots.get(1) as Uint8Array;
-  await selfCheck({ repository: join(out, REPOSITORY_FOLDER), pending, root, targets, changed }, previous, now, step);
+  await selfCheck({ repository: join(out, REPOSITORY_FOLDER), pending, root, targets, changed }, previous, () => now, step);
 }
 
 /** Where a target's file lies under the targets folder. The client's own rule decides, which also refuses paths that it would not ask for. */
 function targetFile(target: TargetFile): string {
   return targetLocation(target, true).split('/').map(decodeURIComponent).join('/');
-}
-
-/** @returns 1 when it was written, 0 when it was there already */
-async function write(out: string, path: string, bytes: Uint8Array): Promise<0 | 1> {
-  return (await writeIfChanged(join(out, path), bytes)) === 'written' ? 1 : 0;
 }
 
 /** Counts bytes up for one step. */

@@ -20,8 +20,17 @@ const INDEX = 'index.html';
 /** 14 days: twice the life of a timestamp, so that a holiday without network does not lock anybody out, and a withheld update shows within weeks. */
 export const OFFLINE_SECONDS = 14 * 24 * 60 * 60;
 
-// A server that answers a script with text/plain must not have a browser guess that it is one.
-const OWN_RULES: readonly HeaderRule[] = [{ path: '**', set: { 'x-content-type-options': 'nosniff' } }];
+const OWN_RULES: readonly HeaderRule[] = [
+  {
+    path: '**',
+    set: {
+      // A file that the signers call text must not be run because a browser guesses that it is a script.
+      'x-content-type-options': 'nosniff',
+      // Browsers load <object> and <embed> past the service worker, so nothing verifies what they show.
+      'content-security-policy': "object-src 'none'",
+    },
+  },
+];
 const DEFAULT_TYPE = 'application/octet-stream';
 // What mrmime does not know, or knows by a name that browsers refuse to run with nosniff.
 const OWN_TYPES = new Map([

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { FileDigest } from '../tuf/file.js';
 import { describeFile } from './describe-file.js';
 import { makeFolder } from './folders.js';
 import { isSystemError, PublisherError } from './publisher-error.js';
+import type { Staging } from './staging.js';
 
 /** Whether a file had to be written, or was there already with the same content. */
 export type Written = 'written' | 'unchanged';
@@ -13,13 +13,14 @@ export type Written = 'written' | 'unchanged';
 /**
  * Makes a file hold these bytes. A reader sees the old file or the new one, never a part; a file that holds them already is not touched.
  *
+ * @param staging where to write it first
  * @param path absolute
  * @param bytes content
  * @throws `bad-output` when it cannot be written
  */
-export async function writeIfChanged(path: string, bytes: Uint8Array): Promise<Written> {
+export async function writeIfChanged(staging: Staging, path: string, bytes: Uint8Array): Promise<Written> {
   if (await holds(path, bytes)) return 'unchanged';
-  await replace(path, (file) => file.writeFile(bytes));
+  await replace(staging, path, (file) => file.writeFile(bytes));
   return 'written';
 }
 
@@ -27,14 +28,15 @@ export async function writeIfChanged(path: string, bytes: Uint8Array): Promise<W
  * Copies a file to where its hash says it belongs. What is there already is believed only after it has been hashed, and so is the copy: a
  * build that still writes while it is published is an error, not a broken release.
  *
+ * @param staging where to write it first
  * @param source file to copy
  * @param path absolute
  * @param digest what the file was when the release was signed
  * @throws `bad-input` when the file is no longer what it was, `bad-output` when it cannot be written
  */
-export async function copyIfChanged(source: string, path: string, digest: FileDigest): Promise<Written> {
+export async function copyIfChanged(staging: Staging, source: string, path: string, digest: FileDigest): Promise<Written> {
   if (await isFile(path, digest)) return 'unchanged';
-  await replace(path, async (file, temporary) => {
+  await replace(staging, path, async (file, temporary) => {
     // Each call goes on where the last one ended.
     for await (const chunk of createReadStream(source) as AsyncIterable<Buffer>) await file.writeFile(chunk);
     if (!(await isFile(temporary, digest))) {
@@ -49,12 +51,11 @@ export async function copyIfChanged(source: string, path: string, digest: FileDi
 
 type Handle = Awaited<ReturnType<typeof open>>;
 
-/** Writes a temporary file in the same folder, flushes it, and renames it into place. */
-async function replace(path: string, fill: (file: Handle, temporary: string) => Promise<void>): Promise<void> {
+/** Writes a temporary file, flushes it, and renames it into place. */
+async function replace(staging: Staging, path: string, fill: (file: Handle, temporary: string) => Promise<void>): Promise<void> {
   const folder = dirname(path);
   await makeFolder(folder);
-  // Starts with a dot, so that no static server hands it out while it grows.
-  const temporary = join(folder, `.vouchsafe-${randomBytes(6).toString('hex')}.tmp`);
+  const temporary = staging.newPath();
   try {
     const file = await open(temporary, 'wx', 0o644);
     try {
