@@ -17,6 +17,8 @@ export interface StoredState {
   readonly roots: ReadonlyMap<number, Uint8Array>;
   readonly active: ReleaseRecord | undefined;
   readonly staged: ReleaseRecord | undefined;
+  /** The release before the active one: what an attacker would most like to serve. */
+  readonly retired: ReleaseRecord | undefined;
 }
 
 interface Schema extends DBSchema {
@@ -24,7 +26,7 @@ interface Schema extends DBSchema {
   roots: { key: number; value: Uint8Array };
   /** The newest trusted metadata by role name. */
   metadata: { key: string; value: Uint8Array };
-  releases: { key: 'active' | 'staged'; value: ReleaseRecord };
+  releases: { key: 'active' | 'staged' | 'retired'; value: ReleaseRecord };
   /** File bytes by the hash that the targets metadata lists. */
   files: { key: string; value: Uint8Array };
   violations: { key: number; value: Violation };
@@ -50,16 +52,23 @@ export class Store implements MetadataStore {
 
   /** Roots and releases, in one transaction. @throws `storage` */
   async loadState(): Promise<StoredState> {
-    const [versions, roots, active, staged] = await this.#run((database) => {
+    const [versions, roots, active, staged, retired] = await this.#run((database) => {
       const transaction = database.transaction(['roots', 'releases']);
       const stored = transaction.objectStore('roots');
       const releases = transaction.objectStore('releases');
-      return Promise.all([stored.getAllKeys(), stored.getAll(), releases.get('active'), releases.get('staged')]);
+      return Promise.all([
+        stored.getAllKeys(),
+        stored.getAll(),
+        releases.get('active'),
+        releases.get('staged'),
+        releases.get('retired'),
+      ]);
     });
     return {
       roots: new Map(versions.flatMap((version, i) => (isBytes(roots[i]) ? [[version, roots[i]]] : []))),
       active: isRecord(active) ? active : undefined,
       staged: isRecord(staged) ? staged : undefined,
+      retired: isRecord(retired) ? retired : undefined,
     };
   }
 
@@ -108,10 +117,11 @@ export class Store implements MetadataStore {
   }
 
   /**
-   * Makes a release the active one and forgets the staged one and every file of neither: old or new, whole, whenever the worker is killed.
+   * Makes a release the active one, the active one the retired one, and forgets the staged one and every file that is not to be kept: old
+   * or new, whole, whenever the worker is killed.
    *
    * @param record the release
-   * @param hashes the hashes of all its files
+   * @param hashes the files to keep: all of its own, and what an update under way has stored
    * @throws `storage`
    */
   async activate(record: ReleaseRecord, hashes: ReadonlySet<string>): Promise<void> {
@@ -119,6 +129,8 @@ export class Store implements MetadataStore {
       const transaction = database.transaction(['releases', 'files'], 'readwrite');
       const releases = transaction.objectStore('releases');
       const files = transaction.objectStore('files');
+      const retired = await releases.get('active');
+      if (retired) await releases.put(retired, 'retired');
       await Promise.all([releases.put(record, 'active'), releases.delete('staged')]);
       const unused = (await files.getAllKeys()).filter((hash) => !hashes.has(hash));
       await Promise.all([...unused.map((hash) => files.delete(hash)), transaction.done]);

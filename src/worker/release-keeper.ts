@@ -9,7 +9,7 @@ import { Updater } from '../tuf/updater.js';
 import { downloadMissing } from './download-missing.js';
 import { asVouchsafeError, toRefusal } from './refusal.js';
 import { firstToExpire, hashesOf, type Release, releaseId, releaseOf, renewed, restore } from './release.js';
-import { readFile } from './verified-files.js';
+import { fileKey, readFile } from './verified-files.js';
 import type { Announce, ViolationLog } from './violation-log.js';
 
 /** Knows which release is active in this life of the worker, and how to get a newer one. */
@@ -27,6 +27,8 @@ export class ReleaseKeeper {
   #activating: Promise<ReleaseSummary | undefined> | undefined;
   /** The release whose files an update under way is storing. */
   #arriving: Release | undefined;
+  /** The files of the release before the active one, once something asked for them. */
+  #retired: Promise<Release['targets'] | undefined> | undefined;
   /** Why the last update failed, if it did. */
   #failure: VouchsafeError | undefined;
   #announcedFreshness: Freshness | undefined;
@@ -183,7 +185,7 @@ export class ReleaseKeeper {
     await downloadMissing(
       release,
       this.#store,
-      (target) => updater.downloadTarget(target, release.consistentSnapshot),
+      (target) => this.#download(target, updater, root.consistentSnapshot),
       (progress) => void this.#announce({ vouchsafe: 'progress', progress }),
     );
     await this.#store.saveRelease('staged', release.record);
@@ -204,6 +206,7 @@ export class ReleaseKeeper {
     // An update may be storing the files of a release that is newer still.
     if (this.#arriving) for (const hash of hashesOf(this.#arriving)) kept.add(hash);
     await this.#store.activate(release.record, kept);
+    if (this.#active) this.#retired = Promise.resolve(this.#active.targets);
     this.#active = release;
     this.#staged = undefined;
     await this.#announce({ vouchsafe: 'activated', release: summaryOf(release) });
@@ -215,9 +218,32 @@ export class ReleaseKeeper {
     return readFile(
       this.#store,
       target,
-      (file) => updater.downloadTarget(file, consistentSnapshot),
+      (file) => this.#download(file, updater, consistentSnapshot),
       (error) => void this.#violations.record(error, 'storage'),
     );
+  }
+
+  /** A file from the repository. When it is not the right one, says whether it is that of a release that was active before. */
+  async #download(target: TargetFile, updater: Updater, consistentSnapshot: boolean): Promise<Uint8Array> {
+    this.#retired ??= this.#restoreRetired();
+    const older = [this.#active?.targets, await this.#retired].flatMap((targets) => targets?.get(target.path) ?? []);
+    // Room for the older file, so that it is recognised instead of cut off.
+    const maxLength = Math.max(target.length, ...older.map(({ length }) => length));
+    try {
+      return await updater.downloadTarget(target, consistentSnapshot, maxLength);
+    } catch (error) {
+      throw diagnosed(asVouchsafeError(error), older);
+    }
+  }
+
+  async #restoreRetired(): Promise<Release['targets'] | undefined> {
+    try {
+      const state = await this.#store.loadState();
+      return state.retired && (await restore(this.#root(), state, state.retired, Date.now())).metadata.targets?.files;
+    } catch {
+      // It is only for a better word in an error.
+      return undefined;
+    }
   }
 
   #updater(): Updater {
@@ -251,6 +277,12 @@ function frozen(release: Release): VouchsafeError {
     expected: `unexpired at ${new Date().toISOString()}`,
     actual: `expired ${new Date(expires).toISOString()}`,
   });
+}
+
+/** Names the older release among whose files the bytes are that came instead. */
+function diagnosed({ code, message, facts, cause }: VouchsafeError, older: readonly TargetFile[]): VouchsafeError {
+  const isOlder = code === 'mismatch' && older.some((file) => facts.actual?.includes(fileKey(file)));
+  return new VouchsafeError(code, message, isOlder ? { ...facts, diagnosis: 'older release' } : facts, cause);
 }
 
 function summaryOf({ id, files, bytes }: Release): ReleaseSummary {
