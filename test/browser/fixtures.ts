@@ -41,6 +41,7 @@ interface Fixtures {
   readonly profile: Profile;
 }
 
+export { targetFile } from '../../dist/demo/target-file.js';
 export { expect };
 
 export const test = base.extend<Fixtures>({
@@ -89,18 +90,6 @@ export const test = base.extend<Fixtures>({
     await context.close();
   },
 });
-
-/**
- * Which requests ask for a target's file.
- *
- * @param path target path, such as `assets/seal.png`
- * @returns matches the URL path under which the repository has it, whatever its hash
- */
-export function targetFile(path: string): RegExp {
-  const segments = path.split('/').map((segment) => encodeURIComponent(segment).replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  const name = segments.pop() ?? '';
-  return new RegExp(`/vouchsafe/targets/${segments.map((segment) => `${segment}/`).join('')}[0-9a-f]{64}\\.${name}$`);
-}
 
 /**
  * What the server was asked for beyond what the loader and the worker ask for: requests that went past the worker.
