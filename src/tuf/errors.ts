@@ -43,6 +43,8 @@ export interface ErrorFacts {
   readonly actual?: string;
   /** HTTP status of the answer. */
   readonly status?: number;
+  /** What the bytes that came are, when they are known. */
+  readonly diagnosis?: 'older release';
 }
 
 /** The one error class. `code` says why, `facts` says what; the message is for people and never parsed. */

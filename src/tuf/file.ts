@@ -1,6 +1,6 @@
 import { type ErrorFacts, VouchsafeError } from './errors.js';
 import { asInteger, asObject, asString } from './fields.js';
-import { fromHex, toHex } from './hex.js';
+import { isHex, toHex } from './hex.js';
 import type { JsonObject, JsonValue } from './json.js';
 
 /** Hash algorithms, as TUF and as WebCrypto name them, and their lengths in bytes. */
@@ -79,7 +79,7 @@ export function parseHashes(value: JsonValue | undefined): Hashes {
   for (const [name, , length] of ALGORITHMS) {
     if (object[name] === undefined) continue;
     const hash = asString(object[name], name);
-    if (!fromHex(hash, length))
+    if (!isHex(hash, length))
       throw new VouchsafeError('malformed', `"${name}" must be ${2 * length} lower-case hexadecimal digits.`);
     hashes[name] = hash;
   }

@@ -14,6 +14,15 @@ export function toHex(bytes: Uint8Array): string {
  * @returns the bytes, or undefined when the text is anything else
  */
 export function fromHex(text: string, length: number): Uint8Array<ArrayBuffer> | undefined {
-  if (text.length !== 2 * length || /[^0-9a-f]/.test(text)) return undefined;
+  if (!isHex(text, length)) return undefined;
   return Uint8Array.from({ length }, (_, i) => Number.parseInt(text.slice(2 * i, 2 * i + 2), 16));
+}
+
+/**
+ * @param text any text
+ * @param length how many bytes it should be
+ * @returns whether it is that many bytes in lower-case hexadecimal
+ */
+export function isHex(text: string, length: number): boolean {
+  return text.length === 2 * length && /^[0-9a-f]*$/.test(text);
 }

@@ -17,6 +17,8 @@ export const MAX_JSON_DEPTH = 64;
 // ignoreBOM keeps a byte order mark in the text, where the grammar then refuses it.
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+const SURROGATE = /[\ud800-\udfff]/;
+
 /**
  * Parses JSON more strictly than `JSON.parse`, so that no two programs can read one document differently: no duplicate keys, no
  * invalid UTF-8 or lone surrogates, no byte order mark, only safe integers (no fractions, exponents or `-0`), bounded depth and size.
@@ -45,7 +47,7 @@ export function parseJson(bytes: Uint8Array): JsonValue {
  * @throws `malformed` when a number is not a safe integer or a text has a lone surrogate
  */
 export function canonicalize(value: JsonValue): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(serialize(value, (text) => `"${text.replace(/["\\]/g, '\\$&')}"`));
+  return new TextEncoder().encode(serialize(value, (text) => `"${/["\\]/.test(text) ? text.replace(/["\\]/g, '\\$&') : text}"`));
 }
 
 /**
@@ -61,7 +63,7 @@ export function encodeJson(value: JsonValue): Uint8Array<ArrayBuffer> {
 
 function serialize(value: JsonValue, quote: (text: string) => string): string {
   if (typeof value === 'string') {
-    if (/\p{Surrogate}/u.test(value)) throw malformed('a lone surrogate');
+    if (hasLoneSurrogate(value)) throw malformed('a lone surrogate');
     return quote(value);
   }
   if (typeof value === 'number' && !Number.isSafeInteger(value)) throw malformed(`${value} is not a safe integer`);
@@ -74,7 +76,12 @@ function serialize(value: JsonValue, quote: (text: string) => string): string {
 function sortedKeys(object: JsonObject): string[] {
   const keys = Object.keys(object).sort();
   // JavaScript sorts by UTF-16 unit, which is the order of code points unless there are surrogates.
-  return keys.some((key) => /[\ud800-\udfff]/.test(key)) ? keys.sort(compareCodePoints) : keys;
+  return keys.some((key) => SURROGATE.test(key)) ? keys.sort(compareCodePoints) : keys;
+}
+
+/** Encoded, a lone surrogate would turn into another character. The first test is there for speed. */
+function hasLoneSurrogate(text: string): boolean {
+  return SURROGATE.test(text) && /\p{Surrogate}/u.test(text);
 }
 
 function compareCodePoints(a: string, b: string): number {
@@ -161,8 +168,8 @@ class Parser {
     } catch (cause) {
       throw malformed(`a text with a wrong escape at position ${start}`, cause);
     }
-    // UTF-8 has no lone surrogates, but escapes can make one; encoded again it would turn into another character.
-    if (/\p{Surrogate}/u.test(text)) throw malformed('a lone surrogate');
+    // UTF-8 has none, but escapes can make one.
+    if (hasLoneSurrogate(text)) throw malformed('a lone surrogate');
     return text;
   }
 
@@ -189,7 +196,7 @@ class Parser {
 
   /** The next character after white space, the empty text at the end. */
   #peek(): string {
-    while (/[ \t\n\r]/.test(this.#text[this.#at] ?? '')) this.#at++;
+    while (' \t\n\r'.includes(this.#text[this.#at] ?? 'end')) this.#at++;
     return this.#text[this.#at] ?? '';
   }
 

@@ -87,13 +87,15 @@ export class Updater {
    * @param target what `findTarget` returned, or what metadata trusted earlier lists
    * @param consistentSnapshot whether the file's name carries its hash; by default as the refreshed root says, after a refresh if there
    *   was none yet
+   * @param maxLength bytes to accept before giving up. More than the target's length accepts nothing more, but lets the `mismatch` say
+   *   what came instead
    * @returns its bytes
    * @throws `mismatch`, `malformed` for a path that cannot be asked for, `unreachable`, `redirected`, `too-long`, `too-slow`
    */
-  async downloadTarget(target: TargetFile, consistentSnapshot?: boolean): Promise<Uint8Array> {
+  async downloadTarget(target: TargetFile, consistentSnapshot?: boolean, maxLength = target.length): Promise<Uint8Array> {
     const hasHash = consistentSnapshot ?? (this.#trusted ?? (await this.refresh())).root.consistentSnapshot;
     const url = this.#options.targetsUrl + targetLocation(target, hasHash);
-    return this.#answer(url, { path: target.path }, target.length, async (bytes) => {
+    return this.#answer(url, { path: target.path }, maxLength, async (bytes) => {
       await checkFile(bytes, target, { path: target.path });
       return bytes;
     });
