@@ -30,6 +30,7 @@ export type FetchFunction = (
  * @param url absolute URL
  * @param maxLength most bytes to accept
  * @param limits deadline, window and minimum rate
+ * @param expected what was asked for, in words, for the error when more comes
  * @returns the body
  * @throws `too-long`, `too-slow`, `redirected`; `unreachable` for no answer (then without `facts.status`) or a status other than 200
  */
@@ -38,6 +39,7 @@ export async function download(
   url: string,
   maxLength: number,
   limits: Pick<Limits, 'deadline' | 'window' | 'minimumRate'>,
+  expected = `at most ${maxLength} bytes`,
 ): Promise<Uint8Array> {
   const controller = new AbortController();
   const pace = new Pace(limits, url);
@@ -69,7 +71,7 @@ export async function download(
       if (pace.received > maxLength) {
         throw new VouchsafeError('too-long', 'More bytes came than the signed metadata or the limit allows.', {
           url,
-          expected: `at most ${maxLength} bytes`,
+          expected,
           actual: `at least ${pace.received} bytes`,
         });
       }

@@ -1,6 +1,6 @@
 import { download, type FetchFunction } from './download.js';
 import { type ErrorFacts, VouchsafeError, withFacts } from './errors.js';
-import { checkFile, type TargetFile } from './file.js';
+import { checkFile, inWords, type TargetFile } from './file.js';
 import { metadataName, targetLocation } from './layout.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import { TrustedMetadata } from './trusted-metadata.js';
@@ -95,10 +95,12 @@ export class Updater {
   async downloadTarget(target: TargetFile, consistentSnapshot?: boolean, maxLength = target.length): Promise<Uint8Array> {
     const hasHash = consistentSnapshot ?? (this.#trusted ?? (await this.refresh())).root.consistentSnapshot;
     const url = this.#options.targetsUrl + targetLocation(target, hasHash);
-    return this.#answer(url, { path: target.path }, maxLength, async (bytes) => {
-      await checkFile(bytes, target, { path: target.path });
+    const facts = { path: target.path };
+    const check = async (bytes: Uint8Array): Promise<Uint8Array> => {
+      await checkFile(bytes, target, facts);
       return bytes;
-    });
+    };
+    return this.#answer(url, facts, maxLength, check, inWords(target));
   }
 
   async #refresh(): Promise<TrustedMetadata> {
@@ -188,10 +190,16 @@ export class Updater {
     return this.#answer(this.#options.metadataUrl + name, { role, ...(version && { version }) }, maxLength, take);
   }
 
-  async #answer<T>(url: string, facts: ErrorFacts, maxLength: number, take: (bytes: Uint8Array) => Promise<T>): Promise<T> {
+  async #answer<T>(
+    url: string,
+    facts: ErrorFacts,
+    maxLength: number,
+    take: (bytes: Uint8Array) => Promise<T>,
+    expected?: string,
+  ): Promise<T> {
     const { fetch } = this.#options;
     try {
-      return await take(await download(fetch, url, maxLength, this.#limits));
+      return await take(await download(fetch, url, maxLength, this.#limits, expected));
     } catch (error) {
       throw withFacts(error, { ...facts, url });
     }

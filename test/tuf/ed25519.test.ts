@@ -57,7 +57,7 @@ describe('B2: Wycheproof vectors', () => {
           const given = [key, bytes(sig), bytes(msg)] as const;
           expect(await verifyEd25519(...given), `${tcId} ${comment}`).toBe(isValid);
           expect((await tufKey?.verify(sig, bytes(msg))) ?? false, `${tcId} ${comment}`).toBe(isValid);
-          if (given[1].length === 64 && isStrictPublicKey(key) && toHex(given[1].subarray(32)) < 'g') {
+          if (given[1].length === 64 && isStrictPublicKey(key)) {
             expect(await verifyWithWebCrypto(...given), `WebCrypto ${tcId} ${comment}`).toBe(isValid);
           }
           count++;
