@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, test as base, expect } from '@playwright/test';
 import { HostileServer, type HostileServerOptions } from '../../dist/demo/hostile-server.js';
-import { init } from '../../dist/node/init.js';
+import { type InitOptions, init } from '../../dist/node/init.js';
 import { type PublishOptions, publish } from '../../dist/node/publish.js';
 
 /** A signed app on a server of its own, on an origin of its own. */
@@ -22,7 +22,8 @@ export interface Site {
 /** How a site is published and served. */
 export interface SiteOptions
   extends Partial<Omit<PublishOptions, 'directory' | 'out' | 'project'>>,
-    Pick<HostileServerOptions, 'api'> {}
+    Pick<HostileServerOptions, 'api'>,
+    Pick<InitOptions, 'roles' | 'rootExpiry'> {}
 
 /** A browser with a profile on disk, which a restart keeps. */
 export interface Profile {
@@ -54,13 +55,13 @@ export const test = base.extend<Fixtures>({
 
   publishSite: async ({ folder }, use) => {
     const servers: HostileServer[] = [];
-    await use(async (directory, { api, ...options } = {}) => {
+    await use(async (directory, { api, roles, rootExpiry, ...options } = {}) => {
       const project = join(folder, `project-${servers.length}`);
       const out = join(folder, `out-${servers.length}`);
       const publishNext: Site['publish'] = async (next, more) => {
         await publish({ ...options, ...more, directory: next, out, project });
       };
-      await init({ project });
+      await init({ project, roles, rootExpiry });
       await publishNext(directory);
       const server = await HostileServer.start(out, { base: options.base ?? '/', ...(api === undefined ? {} : { api }) });
       servers.push(server);

@@ -1,18 +1,24 @@
-import { openApp, statusOf, watchProblems } from './page-actions.js';
 import { cp } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { EVERYTHING, FIXTURE_APP, proofOf } from './fixture-app.js';
 import { expect, requestsPastTheWorker, test } from './fixtures.js';
-import { FIXTURE_APP, proofOf } from './fixture-app.js';
+import { openApp, statusOf, watchProblems } from './page-actions.js';
 
 test('the first visit shows the loader and then the whole app, from verified bytes only', async ({ page, publishSite }) => {
   const site = await publishSite(FIXTURE_APP);
   const problems = watchProblems(page);
   await openApp(page, site.url);
-  console.log(JSON.stringify(await proofOf(page)));
+  expect(await proofOf(page)).toEqual(EVERYTHING);
   expect(problems).toEqual([]);
   // The loader at `/` is all that was ever asked for under the app's own URLs.
   expect(requestsPastTheWorker(site)).toEqual(['/']);
   const status = await statusOf(page);
-  expect(status).toMatchObject({ freshness: 'fresh', root: { version: 1 }, timestamp: { version: 1 }, targets: { version: 1 }, violations: [] });
+  expect(status).toMatchObject({
+    freshness: 'fresh',
+    root: { version: 1 },
+    timestamp: { version: 1 },
+    targets: { version: 1 },
+    violations: [],
+  });
   expect(status.filesVerified).toBeGreaterThan(10);
 });

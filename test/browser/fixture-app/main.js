@@ -49,7 +49,10 @@ const frame = async () => {
   const element = document.getElementById('frame');
   const read = () => element.contentWindow.frameProof;
   // Until its page comes a frame shows an empty document, which is complete from the start.
-  if (read() === undefined && (element.contentDocument.URL === 'about:blank' || element.contentDocument.readyState !== 'complete')) {
+  if (
+    read() === undefined &&
+    (element.contentDocument.URL === 'about:blank' || element.contentDocument.readyState !== 'complete')
+  ) {
     await new Promise((resolve) => element.addEventListener('load', resolve));
   }
   if (read() === undefined) throw new Error('the frame did not run');

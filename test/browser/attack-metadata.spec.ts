@@ -1,0 +1,233 @@
+import { cp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Page } from '@playwright/test';
+import { nextRoot } from '../../dist/repository/root.js';
+import { signMetadata } from '../../dist/repository/sign.js';
+import { ed25519Signer } from '../../dist/repository/signer.js';
+import { makeRelease, releaseShown } from './fixture-app.js';
+import { expect, type Site, test } from './fixtures.js';
+import { expectViolation, openApp, statusOf, stopWorker, update } from './page-actions.js';
+import { Thief } from './thief.js';
+
+/** Expects that an update is refused, that the page is told why, and that what ran before still runs. */
+async function expectRefused(page: Page, code: string, facts: object = {}): Promise<void> {
+  const shown = await releaseShown(page);
+  expect(await update(page)).toMatchObject({ outcome: 'failed', refusal: { code, facts } });
+  await expectViolation(page, { code, during: 'update', facts });
+  await page.reload();
+  expect(await releaseShown(page)).toBe(shown);
+}
+
+/** Expects that the site's publisher gets the next release through, now that the attack is over. */
+async function expectRecovery(page: Page, site: Site, folder: string, release: string): Promise<void> {
+  await site.publish(await makeRelease(folder, release));
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await page.reload();
+  expect(await releaseShown(page)).toBe(release);
+}
+
+test.describe('A5 rollback', () => {
+  test('A5 of the timestamp is refused, also after the worker and the browser have restarted', async ({ profile, publishSite, folder }) => {
+    const site = await publishSite(await makeRelease(folder, 'one'));
+    const old = join(folder, 'old');
+    await cp(site.out, old, { recursive: true });
+    let page = await profile.context.newPage();
+    await openApp(page, site.url);
+    await expectRecovery(page, site, folder, 'two');
+
+    site.server.out = old;
+    const facts = { role: 'timestamp', expected: 'version 2 or later', actual: 'version 1' };
+    await expectRefused(page, 'rollback', facts);
+    const life = await stopWorker(page);
+    await expectRefused(page, 'rollback', facts);
+    expect((await statusOf(page)).life).not.toBe(life);
+    page = await (await profile.restart()).newPage();
+    await openApp(page, site.url);
+    expect(await releaseShown(page)).toBe('two');
+    await expectRefused(page, 'rollback', facts);
+
+    site.server.out = site.out;
+    expect(await update(page)).toEqual({ outcome: 'current' });
+    await expectRecovery(page, site, folder, 'three');
+  });
+
+  test('A5 of the snapshot, by someone with the timestamp key, is refused', async ({ page, publishSite, folder }) => {
+    const site = await publishSite(await makeRelease(folder, 'one'));
+    await openApp(page, site.url);
+    await expectRecovery(page, site, folder, 'two');
+    const thief = new Thief(site);
+    const honest = await thief.read('timestamp', 0);
+    await thief.pinSnapshot(1);
+    await expectRefused(page, 'rollback', { role: 'snapshot', expected: 'version 2 or later', actual: 'version 1' });
+    await thief.write('timestamp', 0, honest);
+    expect(await update(page)).toEqual({ outcome: 'current' });
+    await expectRecovery(page, site, folder, 'three');
+  });
+
+  test('A5 of the targets, by someone with the timestamp and snapshot keys, is refused', async ({ page, publishSite, folder }) => {
+    const site = await publishSite(await makeRelease(folder, 'one'));
+    await openApp(page, site.url);
+    await expectRecovery(page, site, folder, 'two');
+    await new Thief(site).forgeSnapshot((_signed, meta) => {
+      meta['targets.json'] = { version: 1 };
+    });
+    await expectRefused(page, 'rollback', { role: 'targets', expected: 'version 2 or later', actual: 'version 1' });
+    await new Thief(site).forgeSnapshot((_signed, meta) => {
+      meta['targets.json'] = { version: 2 };
+    });
+    expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  });
+});
+
+test.describe('A7 freeze', () => {
+  for (const role of ['timestamp', 'snapshot', 'targets'] as const) {
+    test(`A7 a ${role} replayed after its expiry freezes the app until there is a newer one`, async ({ profile, publishSite, folder }) => {
+      const site = await publishSite(await makeRelease(folder, 'one'), { expires: { [role]: 8 } });
+      let page = await profile.context.newPage();
+      await openApp(page, site.url);
+      await expect.poll(async () => (await statusOf(page)).freshness).not.toBe('fresh');
+      const refusal = { code: 'expired', facts: { role, version: 1 } };
+      expect(await update(page)).toMatchObject({ outcome: 'failed', refusal, freshness: 'frozen' });
+      expect((await statusOf(page)).freshness).toBe('frozen');
+      await expectViolation(page, { during: 'update', ...refusal });
+
+      // Frozen for every page that is opened from now on, and after a restart of the browser.
+      for (let restarts = 0; restarts < 2; restarts++) {
+        const response = await page.goto(site.url);
+        expect(response?.status()).toBe(503);
+        await expect(page.locator('dd').first()).toHaveText('expired');
+        page = await (await profile.restart()).newPage();
+      }
+      await site.publish(await makeRelease(folder, 'two'), { expires: {} });
+      await openApp(page, site.url);
+      expect(await releaseShown(page)).toBe('two');
+      expect((await statusOf(page)).freshness).toBe('fresh');
+    });
+  }
+
+  test('A7 an expired root freezes the app until there is a newer one', async ({ page, publishSite, folder }) => {
+    const site = await publishSite(await makeRelease(folder, 'one'), { rootExpiry: 8 });
+    await openApp(page, site.url);
+    await expect.poll(async () => (await statusOf(page)).freshness).not.toBe('fresh');
+    expect(await update(page)).toMatchObject({ outcome: 'failed', refusal: { code: 'expired', facts: { role: 'root' } }, freshness: 'frozen' });
+    expect((await page.goto(site.url))?.status()).toBe(503);
+
+    const thief = new Thief(site);
+    const root = await nextRoot(await thief.read('root', 1), {}, await thief.signers('root'), Date.now() + 3_600_000);
+    await thief.write('root', 2, root);
+    await page.reload();
+    expect(await releaseShown(page)).toBe('one');
+    expect(await statusOf(page)).toMatchObject({ freshness: 'fresh', root: { version: 2 } });
+  });
+
+  test('A7 a newer timestamp that has expired already is refused, and what runs goes on', async ({ page, publishSite, folder }) => {
+    const site = await publishSite(await makeRelease(folder, 'one'));
+    await openApp(page, site.url);
+    await new Thief(site).forge('timestamp', (signed) => {
+      signed.version++;
+      signed.expires = '2020-01-01T00:00:00Z';
+    });
+    await expectRefused(page, 'expired', { role: 'timestamp', version: 2, actual: '2020-01-01T00:00:00.000Z' });
+    expect((await statusOf(page)).freshness).toBe('fresh');
+  });
+});
+
+test('A8 a snapshot of one version with the targets of another is refused', async ({ page, publishSite, folder }) => {
+  const site = await publishSite(await makeRelease(folder, 'one'));
+  await openApp(page, site.url);
+  await site.publish(await makeRelease(folder, 'two'));
+  const metadata = join(site.out, 'vouchsafe/metadata');
+  const honest = await readFile(join(metadata, '2.targets.json'));
+  await cp(join(metadata, '1.targets.json'), join(metadata, '2.targets.json'));
+  await expectRefused(page, 'mismatch', { role: 'targets', version: 2 });
+  await new Thief(site).write('targets', 2, honest);
+  await expectRecovery(page, site, folder, 'three');
+});
+
+test.describe('A10 keys below the threshold', () => {
+  test('A10 one key of two, however often it signs, is refused', async ({ page, publishSite, folder }) => {
+    const site = await publishSite(await makeRelease(folder, 'one'), { roles: { timestamp: { threshold: 2, keys: 2 } } });
+    await openApp(page, site.url);
+    const thief = new Thief(site);
+    const honest = await thief.read('timestamp', 0);
+    const [first] = await thief.signers('timestamp');
+    if (!first) throw new Error('The role has no key.');
+    const signed = await thief.newest('timestamp');
+    signed.version++;
+    const envelope = JSON.parse(Buffer.from(await signMetadata(signed, [first])).toString()) as {
+      signatures: { keyid: string; sig: string }[];
+    };
+    const [signature] = envelope.signatures as [{ keyid: string; sig: string }];
+
+    const forgeries = {
+      'one signature': [[signature], 'unsigned'],
+      'the same twice': [[signature, signature], 'malformed'],
+      'in capitals too': [[signature, { ...signature, sig: signature.sig.toUpperCase() }], 'malformed'],
+      'under an unknown keyid too': [[signature, { ...signature, keyid: 'f'.repeat(64) }], 'unsigned'],
+    } as const;
+    for (const [name, [signatures, code]] of Object.entries(forgeries)) {
+      await test.step(name, async () => {
+        await thief.write('timestamp', 0, JSON.stringify({ ...envelope, signatures }));
+        await expectRefused(page, code, { role: 'timestamp' });
+      });
+    }
+    await thief.write('timestamp', 0, honest);
+    await expectRecovery(page, site, folder, 'two');
+  });
+
+  test('A10 one key that the root lists under two keyids counts once', async ({ page, publishSite, folder }) => {
+    const site = await publishSite(await makeRelease(folder, 'one'));
+    await openApp(page, site.url);
+    const thief = new Thief(site);
+    const [key] = await thief.signers('timestamp');
+    if (!key) throw new Error('The role has no key.');
+    const alias = { ...key, keyid: 'alias' };
+    const other = await ed25519Signer(new Uint8Array(32).fill(7));
+    const roles = { timestamp: { keys: [key, alias, other], threshold: 2 } };
+    await thief.write('root', 2, await nextRoot(await thief.read('root', 1), roles, await thief.signers('root'), Date.now() + 3_600_000));
+    const next = await thief.newest('timestamp');
+    next.version++;
+    await thief.write('timestamp', 0, await signMetadata(next, [key, alias]));
+    await expectRefused(page, 'unsigned', { role: 'timestamp' });
+    await thief.write('timestamp', 0, await signMetadata(next, [alias, other]));
+    expect(await update(page)).toEqual({ outcome: 'current' });
+  });
+});
+
+test('A11 a root that is not signed by both thresholds, skips a version or repeats one is refused', async ({ page, publishSite, folder }) => {
+  const site = await publishSite(await makeRelease(folder, 'one'));
+  await openApp(page, site.url);
+  const thief = new Thief(site);
+  const [old] = await thief.signers('root');
+  if (!old) throw new Error('The role has no key.');
+  const stranger = await ed25519Signer(new Uint8Array(32).fill(9));
+  const first = await thief.read('root', 1);
+  const roles = { root: { keys: [stranger], threshold: 1 } };
+  const rotated = JSON.parse(Buffer.from(await nextRoot(first, roles, [old, stranger], Date.now() + 3_600_000)).toString()).signed;
+
+  const forgeries: [string, Uint8Array, string][] = [
+    ['not signed by the old keys', await signMetadata(rotated, [stranger]), 'unsigned'],
+    ['not signed by the new keys', await signMetadata(rotated, [old]), 'unsigned'],
+    ['skips a version', await signMetadata({ ...rotated, version: 3 }, [old, stranger]), 'mismatch'],
+    ['repeats a version', await signMetadata({ ...rotated, version: 1 }, [old, stranger]), 'rollback'],
+  ];
+  for (const [name, bytes, code] of forgeries) {
+    await test.step(name, async () => {
+      await thief.write('root', 2, bytes);
+      await expectRefused(page, code, { role: 'root' });
+      expect((await statusOf(page)).root?.version).toBe(1);
+    });
+  }
+  await rm(join(site.out, 'vouchsafe/metadata/2.root.json'));
+  expect(await update(page)).toEqual({ outcome: 'current' });
+
+  // The same version with other content, while the client has that version already: it never asks for it again.
+  await thief.write('root', 2, await nextRoot(first, {}, [old], Date.now() + 3_600_000));
+  expect(await update(page)).toEqual({ outcome: 'current' });
+  await thief.write('root', 2, await signMetadata(rotated, [old, stranger]));
+  await stopWorker(page);
+  expect(await update(page)).toEqual({ outcome: 'current' });
+  expect((await statusOf(page)).root?.version).toBe(2);
+  await thief.write('root', 3, await signMetadata({ ...rotated, version: 3 }, [stranger]));
+  await expectRefused(page, 'unsigned', { role: 'root', version: 3 });
+});
