@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { buildConsole } from './build-demo.js';
 import { ConsoleServer } from './console-server.js';
 import { DemoSite } from './demo-site.js';
@@ -31,9 +31,10 @@ const portOf = (name: string, otherwise: number): number => {
 };
 
 const main = async (): Promise<void> => {
-  const folder = process.env.DEMO_FOLDER ?? '.demo';
+  // Absolute: Vite takes a relative path from the app's own folder.
+  const folder = resolve(process.env.DEMO_FOLDER ?? '.demo');
   const site = await DemoSite.open(folder, say);
-  const pages = join(process.cwd(), folder, 'console');
+  const pages = join(folder, 'console');
   await buildConsole(pages);
   const app = await onPort(portOf('DEMO_PORT', APP_PORT), (port) => HostileServer.start(site.out, { port }));
   const panel = await onPort(portOf('DEMO_CONSOLE_PORT', CONSOLE_PORT), async (port) => {
@@ -52,7 +53,7 @@ const main = async (): Promise<void> => {
 The console shows the app in a frame, beside switches that make its server hostile. Throw one and watch what the app
 refuses, and why: flip a byte of a file, replay the old release, replay an expired timestamp, swap two files, change the
 headers, answer with errors, cut files short, go offline. "Honest again" ends it, and the app recovers by itself.
-Keys and releases are in ${folder}/ (delete it to start over). Ctrl-C stops the demo.
+Keys and releases are in ${relative('.', folder)}/ (delete it to start over). Ctrl-C stops the demo.
 `);
 
   const stop = (): void => {

@@ -30,7 +30,7 @@ export const SWITCHES: readonly Switch[] = [
     title: 'Flip a byte',
     does: 'One bit in the middle of one file is changed. The app then forgets its stored files and asks for all of them again.',
     shows:
-      'That file is refused and everything else works. The violation (mismatch) names the file, the hash that was signed and the hash that came. Without the page or its main script there is no app, and the frame says why.',
+      'That file is refused and everything else works. The violation (mismatch) names the file, the hash that was signed and the hash that came. Without its main script the app does not start; without its page, the worker shows one that says why.',
     order: 'wipe',
     files: [
       'assets/lazy.js',
@@ -80,7 +80,8 @@ export const SWITCHES: readonly Switch[] = [
     id: 'swap',
     title: 'Swap two files',
     does: 'Each of the two pictures comes with the bytes of the other: both signed, both in the wrong place. The app asks for its files again.',
-    shows: 'Both pictures are refused (mismatch). The signatures say which bytes belong under which name.',
+    shows:
+      'Both pictures are refused: one is too long for its name, the other has the wrong hash. What is signed is which bytes belong under which name.',
     order: 'wipe',
     async throwIt(server, site) {
       const [day, night] = await Promise.all([urlOf(site, 'day.png'), urlOf(site, 'night.png')]);
@@ -120,7 +121,7 @@ export const SWITCHES: readonly Switch[] = [
     id: 'truncate',
     title: 'Cut files short',
     does: 'The pictures and the WebAssembly break off after 100 bytes. The app asks for its files again.',
-    shows: 'They are refused: no half file is ever shown, and the violation says how much was missing.',
+    shows: 'They are refused (unreachable): a file that breaks off is never shown in part.',
     order: 'wipe',
     throwIt: (server) => void server.lie({ match: /\.(?:png|wasm)$/, truncate: 100 }),
   },

@@ -77,4 +77,7 @@ addEventListener('message', ({ data, origin }: MessageEvent<{ order?: unknown } 
 await Promise.all(PARTS.map(showPart));
 await refresh();
 document.documentElement.dataset.ready = String(RELEASE);
-if (parent !== self) parent.postMessage({ demo: 'ready', release: RELEASE }, '*');
+if (parent !== self) {
+  parent.postMessage({ demo: 'ready', release: RELEASE }, '*');
+  addEventListener('pagehide', () => parent.postMessage({ demo: 'leaving' }, '*'));
+}

@@ -44,7 +44,8 @@ export function showTrust(status: Status): void {
       return row;
     }),
   );
-  element('counts').textContent = `${status.filesVerified} files hashed and served since the worker started (life ${status.life}).`;
+  element('counts').textContent =
+    `${status.filesVerified} files hashed and served since the worker started (life ${status.life.slice(0, 8)}).`;
   showViolations(status.violations);
 }
 

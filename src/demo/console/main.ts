@@ -102,15 +102,20 @@ const show = (next: ConsoleState): void => {
   );
 };
 
+// A page that was refused, or a loader that waits, says nothing to its parent.
 frame.addEventListener('load', () => {
-  runs = false;
-  element('running').textContent = '';
+  if (!runs) element('running').textContent = 'The app does not run.';
 });
 
 addEventListener('message', ({ data, source }: MessageEvent<{ demo?: unknown; release?: unknown } | null>) => {
-  if (source !== frame.contentWindow || data?.demo !== 'ready') return;
-  runs = true;
-  element('running').textContent = `The app runs release ${String(data.release)}.`;
+  if (source !== frame.contentWindow) return;
+  if (data?.demo === 'ready') {
+    runs = true;
+    element('running').textContent = `The app runs release ${String(data.release)}.`;
+  } else if (data?.demo === 'leaving') {
+    runs = false;
+    element('running').textContent = '';
+  }
 });
 
 element('honest').addEventListener('click', () =>
