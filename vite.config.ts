@@ -27,7 +27,14 @@ export default defineConfig(({ mode }) => ({
     },
   },
   plugins: [sizeBudget(mode), ...(mode === 'loader' ? [loaderPage()] : [])],
-  test: { include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    // The report is for `.ci/run`, which adds up all runners.
+    reporters: ['default', 'json'],
+    outputFile: { json: 'test-results/vitest.json' },
+  },
 }));
 
 function sizeBudget(mode: string): Plugin {
