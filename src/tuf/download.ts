@@ -45,16 +45,18 @@ export async function download(
   const pace = new Pace(limits, url);
   let stop: (() => unknown) | undefined;
   // Nothing is awaited without the pace beside it: a server, or a fetch that does not heed its signal, cannot hold the client.
-  const step = async <T>(promise: Promise<T>): Promise<T> => {
+  const step = async <T>(start: () => Promise<T>): Promise<T> => {
     try {
-      return await Promise.race([promise, pace.crossed]);
+      return await Promise.race([start(), pace.crossed]);
     } catch (error) {
       if (error instanceof VouchsafeError) throw error;
       throw new VouchsafeError('unreachable', 'No answer came.', { url }, error);
     }
   };
   try {
-    const { status, type, body } = await step(fetch(url, { cache: 'no-store', redirect: 'manual', signal: controller.signal }));
+    const { status, type, body } = await step(() =>
+      fetch(url, { cache: 'no-store', redirect: 'manual', signal: controller.signal }),
+    );
     const facts: ErrorFacts = { url, status };
     if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
       throw new VouchsafeError('redirected', 'The server answered with a redirect.', facts);
@@ -64,7 +66,7 @@ export async function download(
     stop = () => reader?.cancel();
     const chunks: Uint8Array[] = [];
     for (;;) {
-      const { done, value } = reader ? await step(reader.read()) : { done: true };
+      const { done, value } = reader ? await step(() => reader.read()) : { done: true };
       if (done || !value) break;
       chunks.push(value);
       pace.received += value.length;
