@@ -11,10 +11,11 @@ import { Output } from './output.js';
 import { bytesOf, type PreviousRelease, readPreviousRelease } from './previous-release.js';
 import { loadSigners, openProject, type Project, projectFolders } from './project.js';
 import { type PublishReport, report } from './publish-report.js';
-import { releaseManifest, unusedPatterns } from './release-manifest.js';
-import { isPage, type SourceFile, scanFolder } from './scan-folder.js';
+import { releaseManifest } from './release-manifest.js';
+import { type SourceFile, scanFolder } from './scan-folder.js';
 import { selfCheck } from './self-check.js';
 import { checkBase, checkPassthrough, siteFiles } from './site.js';
+import { warnings } from './warnings.js';
 
 /** What to publish, and how. */
 export interface PublishOptions {
@@ -97,7 +98,7 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
     await check(out, project, previous, targets, timestamp?.bytes, now, options.onProgress);
     for (const { path, bytes } of site) await output.write(path, bytes);
     if (timestamp !== undefined) await output.write(METADATA_FOLDER + TIMESTAMP, timestamp.bytes);
-    const notes = { skipped: scan.skipped, warnings: warnings(options, paths) };
+    const notes = { skipped: scan.skipped, warnings: warnings(paths, options.headers ?? []) };
     return report({ out, now, lives, project, previous, metadata, targets, written: output.written, ...notes });
   } finally {
     await output.close();
@@ -170,13 +171,4 @@ function progressOf(step: PublishProgress['step'], totalBytes: number, onProgres
     bytes += count;
     onProgress?.({ step, bytes, totalBytes });
   };
-}
-
-/** What can be published but is probably not what was meant. */
-function warnings(options: PublishOptions, paths: readonly string[]): string[] {
-  const unused = unusedPatterns(options.headers ?? [], paths).map((pattern) => `The header rule for ${pattern} matches no file.`);
-  const home = paths.includes('index.html')
-    ? []
-    : [`There is no index.html, so the site's own address shows no page (pages: ${paths.filter(isPage).slice(0, 3).join(', ')}).`];
-  return [...home, ...unused];
 }

@@ -1,5 +1,5 @@
 import { lookup } from 'mrmime';
-import { type HeaderRule, MANIFEST_FORMAT, matches, parseManifest } from '../release/manifest.js';
+import { type HeaderRule, MANIFEST_FORMAT, parseManifest } from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { PublisherError } from './publisher-error.js';
 import { isPage } from './scan-folder.js';
@@ -64,17 +64,6 @@ export function releaseManifest(paths: readonly string[], options: ServingOption
     throw new PublisherError('bad-option', `These headers or options cannot be published: ${error.message}`, error);
   }
   return bytes;
-}
-
-/**
- * Header rules that match no file: almost always a misspelt pattern, and a Content-Security-Policy that silently does not apply.
- *
- * @param rules the rules given
- * @param paths target paths
- * @returns the patterns that match nothing
- */
-export function unusedPatterns(rules: readonly HeaderRule[], paths: readonly string[]): string[] {
-  return rules.filter((rule) => !paths.some((path) => matches(rule.path, path))).map((rule) => rule.path);
 }
 
 /** One page named index.html is a single-page app, whose router owns every path. With more pages an unknown path is a mistake, and says so. */

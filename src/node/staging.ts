@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from './folders.js';
 import { isSystemError, PublisherError } from './publisher-error.js';
@@ -26,14 +26,17 @@ export class Staging {
   static async open(repository: string): Promise<Staging> {
     await makeFolder(repository);
     const folder = join(repository, FOLDER);
+    await clear(repository, folder);
+    // It gets its name with the owner in it already: at no moment is there one that nobody owns.
+    const own = await mkdtemp(join(repository, `${FOLDER}-`));
+    await writeFile(join(own, OWNER), String(process.pid));
     try {
-      await mkdir(folder);
+      await rename(own, folder);
     } catch (error) {
-      if (!isSystemError(error, 'EEXIST'))
-        throw new PublisherError('bad-output', `The folder ${folder} cannot be made: ${String(error)}`, error);
-      await takeOver(folder);
+      await rm(own, { recursive: true });
+      if (isSystemError(error, 'ENOTEMPTY') || isSystemError(error, 'EEXIST')) throw inUse('another process', folder);
+      throw new PublisherError('bad-output', `The folder ${folder} cannot be made: ${String(error)}`, error);
     }
-    await writeFile(join(folder, OWNER), String(process.pid));
     return new Staging(folder);
   }
 
@@ -48,18 +51,24 @@ export class Staging {
   }
 }
 
-/** The folder of a process that is gone is cleared; that of one which runs is respected. */
-async function takeOver(folder: string): Promise<void> {
-  const owner = Number(await readFile(join(folder, OWNER), 'utf8').catch(() => ''));
-  if (!(owner > 0) || isRunning(owner)) {
-    const who = owner > 0 ? `process ${owner}` : 'another process';
-    throw new PublisherError(
-      'bad-output',
-      `It seems that ${who} is publishing to the same folder; wait for it, or if there is none delete ${folder}.`,
-    );
+/** The folders of processes that are gone are removed; that of one which runs is respected. */
+async function clear(repository: string, folder: string): Promise<void> {
+  for (const name of await readdir(repository)) {
+    if (!name.startsWith(FOLDER)) continue;
+    const found = join(repository, name);
+    const owner = Number(await readFile(join(found, OWNER), 'utf8').catch(() => ''));
+    // Without an owner it is one that is just being made.
+    if (!(owner > 0)) continue;
+    if (!isRunning(owner)) await rm(found, { recursive: true, force: true });
+    else if (found === folder) throw inUse(`process ${owner}`, folder);
   }
-  await rm(folder, { recursive: true });
-  await mkdir(folder);
+}
+
+function inUse(who: string, folder: string): PublisherError {
+  return new PublisherError(
+    'bad-output',
+    `It seems that ${who} is publishing to the same folder; wait for it, or if there is none delete ${folder}.`,
+  );
 }
 
 function isRunning(pid: number): boolean {

@@ -1,0 +1,41 @@
+import { type HeaderRule, matches } from '../release/manifest.js';
+import { isPage } from './scan-folder.js';
+
+/**
+ * What can be published but is probably not what was meant.
+ *
+ * @param paths target paths
+ * @param headers header rules as given
+ * @returns one sentence each
+ */
+export function warnings(paths: readonly string[], headers: readonly HeaderRule[]): string[] {
+  const found: string[] = [];
+  if (!paths.includes('index.html')) {
+    const pages = paths.filter(isPage).slice(0, 3).join(', ');
+    found.push(`There is no index.html, so the site's own address shows no page (pages: ${pages}).`);
+  }
+  for (const { path, set } of headers) {
+    const policy = set['content-security-policy'];
+    if (policy !== undefined && !shutsOutObjects(policy)) {
+      found.push(
+        `The content-security-policy for ${path} lacks object-src 'none', so <object> and <embed> may load what no worker checks.`,
+      );
+    }
+    // Almost always a misspelt pattern, and then a policy that silently does not apply.
+    if (!paths.some((candidate) => matches(path, candidate))) found.push(`The header rule for ${path} matches no file.`);
+  }
+  return found;
+}
+
+function shutsOutObjects(policy: string): boolean {
+  const directives = new Map(
+    policy
+      .toLowerCase()
+      .split(';')
+      .map((directive) => {
+        const [name = '', ...values] = directive.trim().split(/\s+/);
+        return [name, values.join(' ')];
+      }),
+  );
+  return (directives.get('object-src') ?? directives.get('default-src')) === "'none'";
+}
