@@ -36,6 +36,8 @@ export interface Profile {
 interface Fixtures {
   /** A folder of this test's own, removed afterwards. */
   readonly folder: string;
+  /** Serves a published directory. */
+  readonly serve: (out: string, options?: HostileServerOptions) => Promise<HostileServer>;
   /** Publishes a folder and serves it. */
   readonly publishSite: (directory: string, options?: SiteOptions) => Promise<Site>;
   /** A browser with a profile on disk; the fixtures `context` and `page` share a browser and keep nothing. */
@@ -53,21 +55,31 @@ export const test = base.extend<Fixtures>({
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   },
 
-  publishSite: async ({ folder }, use) => {
+  // biome-ignore lint/correctness/noEmptyPattern: see above.
+  serve: async ({}, use) => {
     const servers: HostileServer[] = [];
+    await use(async (out, options) => {
+      const server = await HostileServer.start(out, options);
+      servers.push(server);
+      return server;
+    });
+    await Promise.all(servers.map((server) => server.close()));
+  },
+
+  publishSite: async ({ folder, serve }, use) => {
+    let sites = 0;
     await use(async (directory, { api, roles, rootExpiry, ...options } = {}) => {
-      const project = join(folder, `project-${servers.length}`);
-      const out = join(folder, `out-${servers.length}`);
+      const project = join(folder, `project-${sites}`);
+      const out = join(folder, `out-${sites}`);
+      sites += 1;
       const publishNext: Site['publish'] = async (next, more) => {
         await publish({ ...options, ...more, directory: next, out, project });
       };
       await init({ project, roles, rootExpiry });
       await publishNext(directory);
-      const server = await HostileServer.start(out, { base: options.base ?? '/', ...(api === undefined ? {} : { api }) });
-      servers.push(server);
+      const server = await serve(out, { base: options.base ?? '/', ...(api === undefined ? {} : { api }) });
       return { server, out, project, url: server.url, publish: publishNext };
     });
-    await Promise.all(servers.map((server) => server.close()));
   },
 
   profile: async ({ folder, playwright, browserName }, use, testInfo) => {
@@ -99,7 +111,7 @@ export const test = base.extend<Fixtures>({
  * @param since how many of the first requests to leave out
  * @returns URL paths
  */
-export function requestsPastTheWorker({ server }: Site, since = 0): string[] {
+export function requestsPastTheWorker({ server }: Pick<Site, 'server'>, since = 0): string[] {
   const own = ['vouchsafe/metadata/', 'vouchsafe/targets/', 'vouchsafe-worker.js', 'vouchsafe-loader.js'].map(
     (name) => server.base + name,
   );
