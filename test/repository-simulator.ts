@@ -19,7 +19,7 @@ export const EXPIRY = { root: 365 * DAY, timestamp: 7 * DAY, snapshot: 30 * DAY,
 export const START = Date.parse('2030-01-01T00:00:00Z');
 
 /** A text as bytes. */
-export function utf8(text: string): Uint8Array {
+export function utf8(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
