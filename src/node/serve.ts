@@ -104,8 +104,9 @@ function filePath(base: string, url: string): string | undefined {
   if (!pathname.startsWith(base)) return undefined;
   try {
     const segments = pathname.slice(base.length).split('/').map(decodeURIComponent);
-    // Each segment must be one name: an encoded slash or dot segment could lead out of the folder.
-    const isName = (segment: string): boolean => segment !== '.' && segment !== '..' && !/[/\\\0]/.test(segment);
+    // Each segment must be one name: an encoded slash or dot segment could lead out of the folder. Only the last one may be empty.
+    const isName = (segment: string, i: number): boolean =>
+      segment === '' ? i === segments.length - 1 : segment !== '.' && segment !== '..' && !/[/\\\0]/.test(segment);
     if (!segments.every(isName)) return undefined;
     const path = segments.join('/');
     return path === '' || path.endsWith('/') ? `${path}index.html` : path;

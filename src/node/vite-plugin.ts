@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin, ResolvedConfig } from 'vite';
 import { publishText } from './cli-output.js';
@@ -27,8 +27,9 @@ const REGISTER_DEV = fileURLToPath(new URL('../window/register-dev.js', import.m
  * @returns the plugin
  */
 export function vouchsafe(options: VouchsafeOptions = {}): Plugin {
-  let config: ResolvedConfig;
-  let buildFailed = false;
+  // Vite calls closeBundle after a failed build too, when outDir holds half of a build or an earlier one. So a build counts only when every
+  // other plugin's writeBundle has come to its end.
+  const complete = new Set<string>();
   return {
     name: 'vouchsafe',
     config(_config, { command }) {
@@ -36,28 +37,29 @@ export function vouchsafe(options: VouchsafeOptions = {}): Plugin {
       // Only the bare name: `vouchsafe/tuf` and the rest stay what they are.
       return { resolve: { alias: [{ find: /^vouchsafe$/, replacement: REGISTER_DEV }] }, optimizeDeps: { exclude: ['vouchsafe'] } };
     },
-    configResolved(resolved) {
-      config = resolved;
+    configResolved({ command, build, base }) {
       // Said before the build rather than after it.
-      if (resolved.command === 'build' && !resolved.build.ssr) checkBase(resolved.base);
+      if (command === 'build' && !build.ssr) checkBase(base);
     },
     buildStart() {
-      buildFailed = false;
+      complete.delete(this.environment.name);
     },
-    // Vite calls closeBundle after a failed build too; what is in outDir then is half of a build, or the previous one.
-    buildEnd(error) {
-      if (error !== undefined) buildFailed = true;
-    },
-    renderError() {
-      buildFailed = true;
+    writeBundle: {
+      order: 'post',
+      sequential: true,
+      handler() {
+        complete.add(this.environment.name);
+      },
     },
     closeBundle: {
       // After the plugins that still write into outDir at this point.
       order: 'post',
       sequential: true,
       async handler() {
-        if (buildFailed || config.command !== 'build' || !isClientBuild(config, this.environment)) return;
-        const at = (folder: string): string => (isAbsolute(folder) ? folder : resolve(config.root, folder));
+        const { name, config } = this.environment;
+        // A build for a server is no site.
+        if (config.consumer !== 'client' || !complete.delete(name)) return;
+        const at = (folder: string): string => resolve(config.root, folder);
         const directory = at(config.build.outDir);
         const out = at(options.out ?? 'published');
         const report = await publish({
@@ -68,20 +70,15 @@ export function vouchsafe(options: VouchsafeOptions = {}): Plugin {
           base: config.base,
           fallback: options.fallback ?? fallbackOf(config, directory),
         });
-        config.logger.info(`\n${publishText(report, out)}`);
+        config.logger.info(`\n${publishText(report, relative(process.cwd(), out))}`);
         for (const warning of report.warnings) config.logger.warn(`vouchsafe: ${warning}`);
       },
     },
   };
 }
 
-/** A server-side build is no site. Vite runs one build for each environment, or one for all with `build.ssr`. */
-function isClientBuild(config: ResolvedConfig, environment: { readonly name: string } | undefined): boolean {
-  return !config.build.ssr && (environment === undefined || environment.name === 'client');
-}
-
 /** The dev server's rule for unknown paths, so that what worked there works when it is published. */
-function fallbackOf(config: ResolvedConfig, directory: string): string | false {
+function fallbackOf({ appType }: Pick<ResolvedConfig, 'appType'>, directory: string): string | false {
   // Vite calls any app a single-page app unless told otherwise, also one without an index.html.
-  return config.appType === 'spa' && existsSync(join(directory, 'index.html')) ? 'index.html' : false;
+  return appType === 'spa' && existsSync(join(directory, 'index.html')) ? 'index.html' : false;
 }
