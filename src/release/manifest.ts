@@ -1,4 +1,5 @@
-import { VouchsafeError } from '../tuf/errors.js';
+import { VouchsafeError, withFacts } from '../tuf/errors.js';
+import { asArray, asInteger, asObject, asString } from '../tuf/fields.js';
 import { type JsonObject, type JsonValue, parseJson } from '../tuf/json.js';
 
 /** The target path of the release manifest. */
@@ -33,7 +34,6 @@ export interface ReleaseManifest {
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 // What the Fetch Standard lets a header value hold: no control characters but tab, nothing beyond Latin-1.
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-const FIELDS = new Set(['vouchsafe', 'navigation', 'content_types', 'headers', 'offline_seconds']);
 
 /**
  * Reads a release manifest. Unlike TUF metadata, an unknown field is an error here: a rule that this worker does not know may be the
@@ -44,38 +44,33 @@ const FIELDS = new Set(['vouchsafe', 'navigation', 'content_types', 'headers', '
  * @throws `malformed` when it is not one, `unsupported` when its format is newer than this code
  */
 export function parseManifest(bytes: Uint8Array): ReleaseManifest {
-  const json = object(parseJson(bytes), 'the manifest');
-  if (json.vouchsafe !== MANIFEST_FORMAT) {
-    if (typeof json.vouchsafe !== 'number') throw malformed('"vouchsafe" must be the format number');
-    throw new VouchsafeError(
-      'unsupported',
-      `The release manifest has format ${json.vouchsafe}; this worker reads ${MANIFEST_FORMAT}.`,
-      {
-        path: MANIFEST_PATH,
-        expected: `format ${MANIFEST_FORMAT}`,
-        actual: `format ${json.vouchsafe}`,
-      },
-    );
+  try {
+    return readManifest(parseJson(bytes));
+  } catch (error) {
+    throw withFacts(error, { path: MANIFEST_PATH });
   }
-  for (const field of Object.keys(json)) if (!FIELDS.has(field)) throw malformed(`unknown field "${field}"`);
-  const navigation = object(json.navigation, '"navigation"');
-  const fallback = navigation.fallback;
+}
+
+function readManifest(value: JsonValue): ReleaseManifest {
+  const format = asInteger(asObject(value, 'manifest').vouchsafe, 'vouchsafe', 1);
+  if (format !== MANIFEST_FORMAT) {
+    throw new VouchsafeError('unsupported', 'This worker does not know the format of the release manifest.', {
+      expected: `format ${MANIFEST_FORMAT}`,
+      actual: `format ${format}`,
+    });
+  }
+  const json = record(value, 'manifest', ['vouchsafe', 'navigation', 'content_types', 'headers', 'offline_seconds']);
+  const { index, fallback } = record(json.navigation, 'navigation', ['index', 'fallback']);
   return {
-    navigation: {
-      index: text(navigation.index, '"index"'),
-      ...(fallback === undefined ? {} : { fallback: text(fallback, '"fallback"') }),
-    },
-    contentTypes: new Map(
-      entries(json.content_types, '"content_types"').map(([extension, type]) => [extension, headerValue(type)]),
-    ),
-    headers: list(json.headers, '"headers"').map((rule) => {
-      const { path, set } = object(rule, 'a header rule');
-      return {
-        path: text(path, '"path"'),
-        set: Object.fromEntries(entries(set, '"set"').map(([name, value]) => [headerName(name), headerValue(value)])),
-      };
+    navigation: { index: asString(index, 'index'), ...(fallback !== undefined && { fallback: asString(fallback, 'fallback') }) },
+    contentTypes: new Map(headers(json.content_types, 'content_types')),
+    headers: asArray(json.headers, 'headers').map((item) => {
+      const rule = record(item, 'headers', ['path', 'set']);
+      const set = headers(rule.set, 'set');
+      for (const [name] of set) if (!HEADER_NAME.test(name)) throw malformed(name);
+      return { path: asString(rule.path, 'path'), set: Object.fromEntries(set) };
     }),
-    offlineSeconds: seconds(json.offline_seconds),
+    offlineSeconds: asInteger(json.offline_seconds, 'offline_seconds', 0),
   };
 }
 
@@ -114,40 +109,19 @@ function contentType(manifest: ReleaseManifest, path: string): string {
   return manifest.contentTypes.get(extension) ?? manifest.contentTypes.get('') ?? 'application/octet-stream';
 }
 
-function malformed(what: string): VouchsafeError {
-  return new VouchsafeError('malformed', `The release manifest cannot be read: ${what}.`, { path: MANIFEST_PATH });
+function record(value: JsonValue | undefined, name: string, fields: readonly string[]): JsonObject {
+  const object = asObject(value, name);
+  for (const field of Object.keys(object)) if (!fields.includes(field)) throw malformed(field);
+  return object;
 }
 
-function object(value: JsonValue | undefined, what: string): JsonObject {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed(`${what} must be an object`);
-  return value;
+function headers(value: JsonValue | undefined, name: string): [string, string][] {
+  return Object.entries(asObject(value, name)).map(([key, text]) => {
+    if (!HEADER_VALUE.test(asString(text, key))) throw malformed(key);
+    return [key, `${text}`];
+  });
 }
 
-function list(value: JsonValue | undefined, what: string): readonly JsonValue[] {
-  if (!Array.isArray(value)) throw malformed(`${what} must be a list`);
-  return value;
-}
-
-function text(value: JsonValue | undefined, what: string): string {
-  if (typeof value !== 'string' || value === '') throw malformed(`${what} must be a non-empty text`);
-  return value;
-}
-
-function entries(value: JsonValue | undefined, what: string): [string, JsonValue][] {
-  return Object.entries(object(value, what));
-}
-
-function headerName(name: string): string {
-  if (!HEADER_NAME.test(name)) throw malformed(`"${name}" is not a lower-case header name`);
-  return name;
-}
-
-function headerValue(value: JsonValue): string {
-  if (typeof value !== 'string' || !HEADER_VALUE.test(value)) throw malformed(`${JSON.stringify(value)} is not a header value`);
-  return value;
-}
-
-function seconds(value: JsonValue | undefined): number {
-  if (typeof value !== 'number' || value < 0) throw malformed('"offline_seconds" must be a number of seconds');
-  return value;
+function malformed(field: string): VouchsafeError {
+  return new VouchsafeError('malformed', `The release manifest may not have this in "${field}".`);
 }

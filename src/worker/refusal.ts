@@ -1,5 +1,5 @@
 import type { Refusal } from '../messages/messages.js';
-import { VouchsafeError } from '../tuf/errors.js';
+import { type ErrorCode, VouchsafeError } from '../tuf/errors.js';
 
 /** Anything thrown as one of ours. What is not is a failure of the browser's, such as a database that closes under us. */
 export function asVouchsafeError(error: unknown): VouchsafeError {
@@ -13,14 +13,16 @@ export function toRefusal(error: unknown): Refusal {
 }
 
 /**
- * The answer to a request that is refused. A navigation gets a real page: a rejected promise or `Response.error()` would make Firefox
- * load the network's page, and unregister the worker the third time. Everything else gets a network error.
+ * The answer to a request that is refused.
+ *
+ * A navigation, and the script of a worker, gets a real response: when the answer is a network error, Firefox asks the network instead, and
+ * unregisters the service worker the third time. No engine runs a worker script whose status is not a success. All else gets a network error.
  *
  * @param request the refused request
  * @param refusal why
  */
 export function refusalResponse(request: Request, refusal: Refusal): Response {
-  if (request.mode !== 'navigate') return Response.error();
+  if (request.mode !== 'navigate' && !request.destination.endsWith('worker')) return Response.error();
   return new Response(refusalPage(refusal), {
     status: 503,
     headers: {
@@ -31,28 +33,23 @@ export function refusalResponse(request: Request, refusal: Refusal): Response {
   });
 }
 
-/** What a person can do, by code; codes not listed share the last. */
-const ADVICE: { readonly [code: string]: string } = {
-  'not-found': 'Check the address, or start from the first page of this site.',
-  expired: 'If your clock is right, wait until the site renews its signatures, then try again.',
-  unreachable: 'Check your connection and try again.',
-  'too-slow': 'Check your connection and try again.',
-  redirected: 'If this network asks you to sign in first, do so in another tab, then try again.',
-  forbidden: 'Go back to the site by its first page.',
-  storage: 'Allow this site to store data, make room on the disk, or leave private browsing, then try again.',
+/** What a person can do, by code. */
+const ADVICE: { readonly [Code in ErrorCode]?: string } = {
+  'not-found': 'Check the address.',
+  expired: 'Check this device’s clock, or wait until the site renews its signatures.',
+  unreachable: 'Check your connection.',
+  'too-slow': 'Check your connection.',
+  redirected: 'If this network wants you to sign in, do so in another tab.',
+  storage: 'Allow this site to store data, or make room on the disk.',
 };
-const ADVICE_OTHERWISE =
-  'Try again in a while or from another network. If it stays, tell the people who run this site what stands below: the server may have been broken into.';
+const ADVICE_OTHERWISE = 'Try another network. If it stays, tell the site’s operators: their server may have been broken into.';
 
 function refusalPage({ code, message, facts }: Refusal): string {
-  const rows = Object.entries({ reason: code, ...facts })
-    .map(([name, value]) => `<dt>${escapeHtml(name)}<dd>${escapeHtml(String(value))}`)
-    .join('');
-  const advice = Object.hasOwn(ADVICE, code) ? ADVICE[code] : ADVICE_OTHERWISE;
+  const rows = Object.entries({ reason: code, ...facts }).map(([name, value]) => `<dt>${name}<dd>${escapeHtml(`${value}`)}`);
   return `<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>Page refused</title>
-<style>:root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}body{max-width:40rem;margin:12vh auto;padding:0 1rem}dt{font-weight:600}dd{margin:0 0 .5rem;overflow-wrap:anywhere;font-family:ui-monospace,monospace}</style>
-<h1>This page was not shown</h1><p>What the server sent, or what is stored on this device, is not what this site&rsquo;s signers vouched for.
-<p>${escapeHtml(message)}<p>${advice}<p><a href="">Try again</a><dl>${rows}</dl>`;
+<style>:root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}body{max-width:40rem;margin:12vh auto;padding:0 1rem}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere;font-family:monospace}</style>
+<h1>This page was not shown</h1><p>What came is not what this site’s signers vouched for.
+<p>${escapeHtml(message)}<p>${ADVICE[code] ?? ADVICE_OTHERWISE} Then <a href="">try again</a>.<dl>${rows.join('')}</dl>`;
 }
 
 function escapeHtml(text: string): string {

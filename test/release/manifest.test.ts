@@ -33,9 +33,15 @@ describe('parseManifest', () => {
       ['an unknown field', { ...valid, deny: ['**'] }, 'malformed'],
       ['a list', [], 'malformed'],
       ['no navigation', { ...valid, navigation: null }, 'malformed'],
-      ['an empty index', { ...valid, navigation: { index: '' } }, 'malformed'],
+      ['no index', { ...valid, navigation: {} }, 'malformed'],
+      ['an unknown rule for navigations', { ...valid, navigation: { index: 'index.html', deny: ['/x'] } }, 'malformed'],
+      ['an unknown condition on headers', { ...valid, headers: [{ path: '**', set: {}, method: 'GET' }] }, 'malformed'],
       ['a header name in capitals', { ...valid, headers: [{ path: '**', set: { 'X-A': 'b' } }] }, 'malformed'],
-      ['a header value with a line break', { ...valid, headers: [{ path: '**', set: { 'x-a': 'b\r\nset-cookie: c' } }] }, 'malformed'],
+      [
+        'a header value with a line break',
+        { ...valid, headers: [{ path: '**', set: { 'x-a': 'b\r\nset-cookie: c' } }] },
+        'malformed',
+      ],
       ['a content type that is a number', { ...valid, content_types: { js: 1 } }, 'malformed'],
       ['a negative allowance', { ...valid, offline_seconds: -1 }, 'malformed'],
     ];

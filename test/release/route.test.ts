@@ -2,7 +2,16 @@ import { describe, expect, it } from 'vitest';
 import type { ReleaseManifest } from '../../src/release/manifest.js';
 import { type Purpose, resolveRoute } from '../../src/release/route.js';
 
-const listed = new Set(['index.html', 'app.js', 'docs/index.html', 'docs/guide.html', 'a b/ü.txt', 'a%2Fb.js', 'LICENSE', 'con/structor']);
+const listed = new Set([
+  'index.html',
+  'app.js',
+  'docs/index.html',
+  'docs/guide.html',
+  'a b/ü.txt',
+  'a%2Fb.js',
+  'LICENSE',
+  'con/structor',
+]);
 const multiPage: ReleaseManifest = { navigation: { index: 'index.html' }, contentTypes: new Map(), headers: [], offlineSeconds: 0 };
 const singlePage: ReleaseManifest = { ...multiPage, navigation: { index: 'index.html', fallback: 'index.html' } };
 
@@ -30,7 +39,17 @@ describe('resolveRoute', () => {
   });
 
   it('C4 B3 has no target for URLs that mean different files to different servers', () => {
-    for (const href of ['//app.js', '/docs//guide.html', '/docs%2Fguide.html', '/docs%5Cguide.html', '/app.js%00', '/%FF', '/%', '/App.js', '/app.js/']) {
+    for (const href of [
+      '//app.js',
+      '/docs//guide.html',
+      '/docs%2Fguide.html',
+      '/docs%5Cguide.html',
+      '/app.js%00',
+      '/%FF',
+      '/%',
+      '/App.js',
+      '/app.js/',
+    ]) {
       for (const purpose of ['navigation', 'subresource'] as const) expect(route(href, purpose), href).toBeUndefined();
     }
   });
