@@ -140,7 +140,7 @@ describe('properties', () => {
           await expect(server.client(store).refresh()).rejects.toHaveProperty('name', 'VouchsafeError');
           expect(store.saved).not.toContain(saved);
         }),
-        { numRuns: 150 },
+        { numRuns: 120 },
       );
       server.put(name, bytes);
       await server.client().refresh();
@@ -190,7 +190,7 @@ describe('properties', () => {
         await refresh(store);
         expect(newest.targets).toBe(new Targets(repository.current('targets')).version);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   }, 60_000);
 });
