@@ -47,7 +47,12 @@ export function publishText(report: PublishReport, out: string): string {
     ...listed('Changed', report.changed),
     ...listed('Removed', report.removed),
     ...listed('Left out because hidden', report.skipped),
-    'A new client and one at the previous release accept it.',
+    ...(bumped[0]?.reason === 'first release'
+      ? [
+          `Keep ${out}: the next release goes on from it. Published anew into an empty folder it would be version 1 again, which browsers that have a later one refuse.`,
+        ]
+      : []),
+    bumped[0]?.reason === 'first release' ? 'A new client accepts it.' : 'A new client and one at the previous release accept it.',
     `Publish again before ${day(Math.min(roles.timestamp.expires, roles.snapshot.expires, roles.targets.expires))}, when the first metadata expires; the root expires ${day(roles.root.expires)}.`,
   ];
   return `${lines.join('\n')}\n`;

@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { HeaderRule } from '../release/manifest.js';
-import type { Expiry } from '../repository/release.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { parseJson } from '../tuf/json.js';
 import type { TopLevelRole } from '../tuf/root.js';
@@ -11,7 +10,7 @@ import { describeRefusal } from './describe-refusal.js';
 import { daysInSeconds } from './expiry.js';
 import { init, ROLES, type RoleThreshold } from './init.js';
 import { DEFAULT_PROJECT } from './project.js';
-import { publish } from './publish.js';
+import { type PublishOptions, publish } from './publish.js';
 import { PublisherError } from './publisher-error.js';
 import { DEFAULT_PORT, serve } from './serve.js';
 
@@ -77,7 +76,7 @@ Examples:
   vouchsafe init --role root=2/3            two of three root keys must sign
   vouchsafe init --project deploy/vouchsafe`,
     )
-    .action(async (options: { project: string; role: Partial<Record<TopLevelRole, RoleThreshold>>; rootDays?: number }) => {
+    .action(async (options: { project: string; role?: Partial<Record<TopLevelRole, RoleThreshold>>; rootDays?: number }) => {
       const report = await init({ project: options.project, roles: options.role, rootExpiry: options.rootDays });
       process.stdout.write(initText(report));
     });
@@ -88,10 +87,10 @@ interface PublishArguments {
   project: string;
   base: string;
   fallback?: string | false;
-  passthrough: string[];
+  passthrough?: string[];
   headers?: string;
   offlineDays?: number;
-  expires: Partial<Expiry>;
+  expires?: PublishOptions['expires'];
 }
 
 function addPublish(program: Command): void {
@@ -104,7 +103,7 @@ function addPublish(program: Command): void {
     .option('--base <path>', 'path that the site is deployed under', '/')
     .option('--fallback <file>', 'page for unknown paths (default: index.html when it is the only page)')
     .option('--no-fallback', 'unknown paths show no page')
-    .option('--passthrough <prefix>', 'path prefix that goes to the network, for data only (repeatable)', collect, [])
+    .option('--passthrough <prefix>', 'path prefix that goes to the network, for data only (repeatable)', collect)
     .option('--headers <file>', 'JSON file with response headers: [{ "path": "**/*.html", "set": { "name": "value" } }]')
     .option(
       '--offline-days <days>',
@@ -115,7 +114,6 @@ function addPublish(program: Command): void {
       '--expires <role=days>',
       'days until a role has to be signed again (repeatable; default targets=90 snapshot=30 timestamp=7)',
       collectExpiry,
-      {},
     )
     .addHelpText(
       'after',
@@ -196,13 +194,13 @@ async function readHeaders(file: string): Promise<HeaderRule[]> {
   return rules as HeaderRule[];
 }
 
-function collect(value: string, before: readonly string[]): string[] {
+function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
 function collectRole(
   value: string,
-  before: Partial<Record<TopLevelRole, RoleThreshold>>,
+  before: Partial<Record<TopLevelRole, RoleThreshold>> = {},
 ): Partial<Record<TopLevelRole, RoleThreshold>> {
   const [, role, threshold, keys] = /^(\w+)=(\d+)\/(\d+)$/.exec(value) ?? [];
   if (!isRole(role))
@@ -210,7 +208,7 @@ function collectRole(
   return { ...before, [role]: { threshold: Number(threshold), keys: Number(keys) } };
 }
 
-function collectExpiry(value: string, before: Partial<Expiry>): Partial<Expiry> {
+function collectExpiry(value: string, before: PublishArguments['expires'] = {}): PublishArguments['expires'] {
   const [, role, days] = /^(\w+)=(.+)$/.exec(value) ?? [];
   if (!isRole(role) || role === 'root' || days === undefined)
     throw new InvalidArgumentError('Write it as role=days with targets, snapshot or timestamp; for example timestamp=7.');

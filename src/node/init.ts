@@ -100,13 +100,19 @@ async function makeKeys(project: ProjectFolders, role: TopLevelRole, { threshold
 }
 
 async function makeFolders(project: ProjectFolders): Promise<void> {
-  for (const part of [project.keys, project.root, join(project.folder, '.gitignore')]) {
+  for (const part of [project.keys, project.root]) {
     if (await exists(part)) {
       throw new PublisherError(
         'project-exists',
         `There is a project in ${project.name} already (${part}); keys are never overwritten. For another project use --project.`,
       );
     }
+  }
+  if (await exists(join(project.folder, '.gitignore'))) {
+    throw new PublisherError(
+      'project-exists',
+      `The folder ${project.name} has a .gitignore of its own; use --project with a folder for the keys alone.`,
+    );
   }
   try {
     await mkdir(project.folder, { recursive: true });

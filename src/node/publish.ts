@@ -36,7 +36,7 @@ export interface PublishOptions {
   /** How long the app may run without reaching the repository after its metadata has expired, in seconds. */
   readonly offlineSeconds?: number | undefined;
   /** Life of each role's metadata in seconds, where it differs from the default. */
-  readonly expires?: Partial<Expiry> | undefined;
+  readonly expires?: Partial<Omit<Expiry, 'root'>> | undefined;
   /** Told how far it is. */
   readonly onProgress?: ((progress: PublishProgress) => void) | undefined;
   /** Clock, in milliseconds since 1970. */

@@ -80,6 +80,16 @@ describe('init', () => {
     expect(await readdir(workspace.path('project'))).toEqual([part]);
   });
 
+  test('a folder with a .gitignore of its own is left as it is', async () => {
+    const workspace = await Workspace.make();
+    await workspace.write('project', { '.gitignore': 'dist/' });
+    await expect(workspace.init()).rejects.toMatchObject({
+      code: 'project-exists',
+      message: expect.stringContaining('.gitignore'),
+    });
+    expect(await workspace.list('project')).toEqual(['.gitignore']);
+  });
+
   test('a file where the project folder should be is a clear error', async () => {
     const workspace = await Workspace.make();
     await workspace.write('.', { project: 'a file' });
