@@ -79,8 +79,7 @@ export async function verifySignatures(
   for (const keyid of keyids) {
     const key = keys.get(keyid);
     const signature = metadata.signatures.get(keyid);
-    if (!key || !signature || signers.has(key.identity)) continue;
-    if (await key.verify(signature, message)) signers.add(key.identity);
+    if (key && signature && (await key.verify(signature, message))) signers.add(key.identity);
     if (signers.size >= threshold) return;
   }
   throw new VouchsafeError('unsigned', `Too few of the keys trusted for ${role} have signed it.`, {

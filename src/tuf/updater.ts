@@ -3,6 +3,8 @@ import { type ErrorFacts, VouchsafeError, withFacts } from './errors.js';
 import { checkFile, inWords, type TargetFile } from './file.js';
 import { metadataName, targetLocation } from './layout.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
+import type { Metadata } from './metadata.js';
+import type { TopLevelRole } from './root.js';
 import { TrustedMetadata } from './trusted-metadata.js';
 
 // What a user of the client needs besides the Updater; this file is the package's entry `vouchsafe/tuf`.
@@ -36,8 +38,6 @@ export interface UpdaterOptions {
   readonly now?: () => number;
   readonly limits?: Partial<Limits>;
 }
-
-type Role = 'timestamp' | 'snapshot' | 'targets';
 
 /**
  * A TUF client (specification 5): decides what to load, what to ask for and what a failure means. The rules are in `TrustedMetadata`.
@@ -110,8 +110,21 @@ export class Updater {
     await this.#updateRoots(trusted);
     trusted.checkExpiry('root');
     await this.#updateTimestamp(trusted);
-    await this.#updateSnapshot(trusted);
-    await this.#updateTargets(trusted);
+    const { snapshotLength, targetsLength } = this.#limits;
+    await this.#updateListed(
+      trusted,
+      'snapshot',
+      snapshotLength,
+      (bytes) => trusted.loadSnapshot(bytes),
+      (bytes) => trusted.updateSnapshot(bytes),
+    );
+    await this.#updateListed(
+      trusted,
+      'targets',
+      targetsLength,
+      (bytes) => trusted.loadTargets(bytes),
+      (bytes) => trusted.updateTargets(bytes),
+    );
     this.#trusted = trusted;
     return trusted;
   }
@@ -151,28 +164,23 @@ export class Updater {
     if (after !== before) await this.#options.store.saveRole('timestamp', after.bytes);
   }
 
-  /** Specification 5.5. */
-  async #updateSnapshot(trusted: TrustedMetadata): Promise<void> {
-    await this.#load('snapshot', (bytes) => trusted.loadSnapshot(bytes));
-    if (trusted.isFresh('snapshot')) return;
-    const { version, length } = trusted.listed('snapshot');
-    const limit = Math.min(length ?? Infinity, this.#limits.snapshotLength);
-    const { bytes } = await this.#ask(trusted, 'snapshot', version, limit, (bytes) => trusted.updateSnapshot(bytes));
-    await this.#options.store.saveRole('snapshot', bytes);
-  }
-
-  /** Specification 5.6. */
-  async #updateTargets(trusted: TrustedMetadata): Promise<void> {
-    await this.#load('targets', (bytes) => trusted.loadTargets(bytes));
-    if (trusted.isFresh('targets')) return;
-    const { version, length } = trusted.listed('targets');
-    const limit = Math.min(length ?? Infinity, this.#limits.targetsLength);
-    const { bytes } = await this.#ask(trusted, 'targets', version, limit, (bytes) => trusted.updateTargets(bytes));
-    await this.#options.store.saveRole('targets', bytes);
+  /** Specification 5.5 and 5.6: a role whose version, and perhaps length, the metadata before it lists. */
+  async #updateListed(
+    trusted: TrustedMetadata,
+    role: 'snapshot' | 'targets',
+    maxLength: number,
+    load: (bytes: Uint8Array) => Promise<unknown>,
+    update: (bytes: Uint8Array) => Promise<Metadata>,
+  ): Promise<void> {
+    await this.#load(role, load);
+    if (trusted.isFresh(role)) return;
+    const { version, length } = trusted.listed(role);
+    const { bytes } = await this.#ask(trusted, role, version, Math.min(length ?? maxLength, maxLength), update);
+    await this.#options.store.saveRole(role, bytes);
   }
 
   /** Offers what the store has of a role. It is a memory of versions at best, so a refusal only means to go without it. */
-  async #load(role: Role, take: (bytes: Uint8Array) => Promise<unknown>): Promise<void> {
+  async #load(role: TopLevelRole, take: (bytes: Uint8Array) => Promise<unknown>): Promise<void> {
     const bytes = await this.#options.store.loadRole(role);
     if (bytes) await accepted(take(bytes));
   }
@@ -180,7 +188,7 @@ export class Updater {
   /** Downloads a role's metadata and offers it. Root and timestamp names do not depend on consistent snapshots. */
   #ask<T>(
     trusted: TrustedMetadata,
-    role: Role | 'root',
+    role: TopLevelRole,
     version: number | undefined,
     maxLength: number,
     take: (bytes: Uint8Array) => Promise<T>,

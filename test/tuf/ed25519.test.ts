@@ -228,7 +228,10 @@ describe('B2: the spelling of keys and signatures', () => {
 
   test('unknown types and schemes are ignored, missing fields are malformed', () => {
     expect(parseKey({ keytype: 'rsa', scheme: 'rsassa-pss-sha256', keyval: { public: 'PEM' } })).toBeUndefined();
-    expect(parseKey({ keytype: 'ed25519', scheme: 'ed25519ph', keyval: { public: '00' } })).toBeUndefined();
+    const keyval = { public: 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a' };
+    expect(parseKey({ keytype: 'ed25519', scheme: 'ed25519', keyval })).toBeDefined();
+    expect(parseKey({ keytype: 'ed25519', scheme: 'ed25519ph', keyval })).toBeUndefined();
+    expect(parseKey({ keytype: 'ed448', scheme: 'ed25519', keyval })).toBeUndefined();
     expect(parseKey({ keytype: 'new', scheme: 'new', keyval: { identity: 'someone' } })).toBeUndefined();
     for (const wrong of [
       null,
