@@ -20,7 +20,8 @@ export interface PackedApp {
 }
 
 const APP = {
-  'index.html': '<!doctype html><title>Packed</title><h1>Not started</h1><script type="module" src="/main.js"></script>',
+  'index.html':
+    '<!doctype html><title>Packed</title><link rel="icon" href="data:,"><h1>Not started</h1><script type="module" src="/main.js"></script>',
   // The three lines: one here, two in the configuration.
   'main.js': `import { register } from 'vouchsafe';
 await register();
