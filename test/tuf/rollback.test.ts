@@ -121,9 +121,11 @@ describe('A8: mix and match', () => {
     repository.put('2.snapshot.json', first.get('/metadata/1.snapshot.json') as Uint8Array);
     const facts = { role: 'snapshot', expected: 'version 2', actual: 'version 1' };
     await expect(repository.client(store).refresh()).rejects.toEqual(refusal('mismatch', facts));
+    expect(store.saved).toEqual(['timestamp']);
     repository.put('2.snapshot.json', await repository.forge('snapshot', { meta: { 'targets.json': { version: 2 } } }));
     repository.put('2.targets.json', first.get('/metadata/1.targets.json') as Uint8Array);
     await expect(repository.client(store).refresh()).rejects.toEqual(refusal('mismatch', { ...facts, role: 'targets' }));
+    expect(store.saved).toEqual(['timestamp', 'snapshot']);
     repository.put('2.targets.json', repository.current('targets'));
     await repository.client(store).refresh();
   });

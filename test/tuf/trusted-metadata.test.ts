@@ -38,29 +38,24 @@ describe('a method that throws leaves everything as it was', () => {
   /** All that is trusted, to be compared. */
   const state = ({ root, timestamp, snapshot, targets }: TrustedMetadata) => ({ root, timestamp, snapshot, targets });
 
+  type Offer = (trusted: TrustedMetadata, bytes: Uint8Array) => Promise<unknown>;
+  const OFFERS: Readonly<Record<'root' | 'timestamp' | 'snapshot' | 'targets', readonly Offer[]>> = {
+    root: [(trusted, bytes) => trusted.loadRoot(bytes), (trusted, bytes) => trusted.updateRoot(bytes)],
+    timestamp: [(trusted, bytes) => trusted.loadTimestamp(bytes), (trusted, bytes) => trusted.updateTimestamp(bytes)],
+    snapshot: [(trusted, bytes) => trusted.loadSnapshot(bytes), (trusted, bytes) => trusted.updateSnapshot(bytes)],
+    targets: [(trusted, bytes) => trusted.loadTargets(bytes), (trusted, bytes) => trusted.updateTargets(bytes)],
+  };
+
   test('at every step, for every kind of wrong document', async () => {
     const old = repository.metadata;
     await repository.release({ 'app.js': 'new' });
     if (!old) throw new Error('it is published');
     const trusted = await start();
-    const refuse = async (role: 'root' | 'timestamp' | 'snapshot' | 'targets', wrong: readonly Uint8Array[]) => {
+    const refuse = async (role: keyof typeof OFFERS, wrong: readonly Uint8Array[]) => {
       const before = state(trusted);
       for (const bytes of wrong) {
-        for (const offer of [
-          () => ({
-            root: trusted.updateRoot,
-            timestamp: trusted.updateTimestamp,
-            snapshot: trusted.updateSnapshot,
-            targets: trusted.updateTargets,
-          }),
-          () => ({
-            root: trusted.loadRoot,
-            timestamp: trusted.loadTimestamp,
-            snapshot: trusted.loadSnapshot,
-            targets: trusted.loadTargets,
-          }),
-        ]) {
-          await expect(offer()[role].call(trusted, bytes)).rejects.toHaveProperty('name', 'VouchsafeError');
+        for (const offer of OFFERS[role]) {
+          await expect(offer(trusted, bytes)).rejects.toHaveProperty('name', 'VouchsafeError');
           expect(state(trusted)).toEqual(before);
         }
       }
@@ -95,6 +90,14 @@ describe('a method that throws leaves everything as it was', () => {
     await trusted.updateTimestamp(repository.current('timestamp'));
     await trusted.updateSnapshot(repository.current('snapshot'));
     expect(trusted.targets).toBeUndefined();
+  });
+
+  test('a stored snapshot of the listed version must be the listed one', async () => {
+    const trusted = await start();
+    await trusted.loadTimestamp(repository.current('timestamp'));
+    const other = await repository.forge('snapshot', { 'x-note': 'validly signed, but not what the timestamp lists' });
+    await expect(trusted.loadSnapshot(other)).rejects.toEqual(refusal('mismatch', { role: 'snapshot', version: 1 }));
+    expect(trusted.snapshot).toBeUndefined();
   });
 
   test('a snapshot that lists no targets is refused when they are asked for', async () => {
