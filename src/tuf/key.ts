@@ -27,9 +27,8 @@ export function parseKey(value: JsonValue | undefined): Key | undefined {
   const object = asObject(value, 'key');
   const type = asString(object.keytype, 'keytype');
   const scheme = asString(object.scheme, 'scheme');
-  const { public: text } = asObject(object.keyval, 'keyval');
   if (type !== 'ed25519' || scheme !== 'ed25519') return undefined;
-  const hex = asString(text, 'public');
+  const hex = asString(asObject(object.keyval, 'keyval').public, 'public');
   const publicKey = fromHex(hex, PUBLIC_KEY_LENGTH);
   if (!publicKey || !isStrictPublicKey(publicKey)) return undefined;
   return {

@@ -233,6 +233,7 @@ describe('B2: the spelling of keys and signatures', () => {
     expect(parseKey({ keytype: 'ed25519', scheme: 'ed25519ph', keyval })).toBeUndefined();
     expect(parseKey({ keytype: 'ed448', scheme: 'ed25519', keyval })).toBeUndefined();
     expect(parseKey({ keytype: 'new', scheme: 'new', keyval: { identity: 'someone' } })).toBeUndefined();
+    expect(parseKey({ keytype: 'newer', scheme: 'newer' })).toBeUndefined();
     for (const wrong of [
       null,
       1,
