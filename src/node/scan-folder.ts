@@ -3,6 +3,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { LOADER_SCRIPT, REPOSITORY_FOLDER, WORKER_SCRIPT } from '../release/config.js';
 import { MANIFEST_PATH } from '../release/manifest.js';
+import { MAX_PATH_LENGTH } from '../tuf/layout.js';
 import { isInside } from './folders.js';
 import { isSystemError, PublisherError } from './publisher-error.js';
 
@@ -128,6 +129,9 @@ function checkName(name: string, path: string): void {
   if (name.includes('\\')) throw new PublisherError('bad-input', `The file name ${shown} has a backslash in it; rename it.`);
   // Node puts U+FFFD where a file name is not UTF-8.
   if (name.includes('\ufffd')) throw new PublisherError('bad-input', `The file name ${shown} is not UTF-8; rename it.`);
+  if (path.length > MAX_PATH_LENGTH) {
+    throw new PublisherError('bad-input', `The path ${shown} is longer than ${MAX_PATH_LENGTH} characters; shorten it.`);
+  }
   if (Buffer.byteLength(name) > MAX_NAME_BYTES) {
     throw new PublisherError('bad-input', `The file name ${shown} is longer than ${MAX_NAME_BYTES} bytes; shorten it.`);
   }

@@ -14,6 +14,11 @@ export function warnings(paths: readonly string[], headers: readonly HeaderRule[
     const pages = paths.filter(isPage).slice(0, 3).join(', ');
     found.push(`There is no index.html, so the site's own address shows no page (pages: ${pages}).`);
   }
+  // macOS tools may write "é" as two characters; pages and URLs have it as one, and a target path is compared as it is.
+  for (const path of paths) {
+    if (path !== path.normalize('NFC'))
+      found.push(`The file name ${path} is in decomposed Unicode; pages that write it the usual way do not find it.`);
+  }
   for (const { path, set } of headers) {
     const policy = set['content-security-policy'];
     if (policy !== undefined && !shutsOutObjects(policy)) {

@@ -123,6 +123,25 @@ describe('two publishes at once', () => {
     await expect(workspace.refresh()).resolves.toMatchObject({ timestamp: { version: 2 } });
   });
 
+  test('the process that runs is named, and what is its is not touched', async () => {
+    const { workspace } = await betweenReleases();
+    await workspace.write('out/vouchsafe/.publishing', { process: String(process.pid) });
+    await expect(workspace.publish()).rejects.toMatchObject({
+      code: 'bad-output',
+      message: expect.stringContaining(`process ${process.pid} is`),
+    });
+    expect(await workspace.read('out/vouchsafe/.publishing/process')).toBe(String(process.pid));
+  });
+
+  test('deleted targets are written again', async () => {
+    const { workspace } = await betweenReleases();
+    await workspace.publish();
+    await rm(workspace.path('out/vouchsafe/targets'), { recursive: true });
+    await expect(workspace.publish()).resolves.toMatchObject({ bumped: [], written: 4 });
+    const client = await workspace.client();
+    for (const target of (await client.refresh()).targets?.files.values() ?? []) await client.downloadTarget(target);
+  });
+
   test('what a process that is gone left behind is cleared', async () => {
     const { workspace } = await betweenReleases();
     const gone = spawn('true');

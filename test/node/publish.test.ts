@@ -152,6 +152,7 @@ describe('the release manifest', () => {
   test.each([
     [['index.html'], undefined, 'index.html'],
     [['index.html', 'about.html'], undefined, undefined],
+    [['index.html', 'zebra.html'], undefined, undefined],
     [['docs/index.html'], undefined, undefined],
     [['index.html'], false as const, undefined],
     [['index.html', 'app.html'], 'app.html', 'app.html'],
@@ -177,6 +178,11 @@ describe('the release manifest', () => {
       expect(report.warnings).toEqual([]);
     },
   );
+
+  test('a name in decomposed Unicode is warned about, since no URL will have it', async () => {
+    const workspace = await Workspace.make({ 'index.html': '', 'caf\u00e9.js': '', 'cafe\u0301.css': '' });
+    await expect(workspace.published()).resolves.toMatchObject({ warnings: [expect.stringContaining('cafe\u0301.css')] });
+  });
 
   test('a site without an index.html is warned about', async () => {
     const workspace = await Workspace.make({ 'start.html': '' });

@@ -85,8 +85,9 @@ describe('scanFolder', () => {
     ['B3 a line break', 'a\n.js'],
     ['B3 a DEL', 'a\u007f.js'],
     ['a name longer than a hashed name may be', `${'x'.repeat(191)}`],
+    ['a path longer than clients ask for', `${'x'.repeat(150)}/`.repeat(7)],
   ])('refuses %s', async (_, name) => {
-    const workspace = await Workspace.make({ ...page, [name]: '' });
+    const workspace = await Workspace.make({ ...page, [name.replace(/\/$/, '/x')]: '' });
     await expect(scanFolder(workspace.path('app'))).rejects.toMatchObject({ code: 'bad-input' });
   });
 

@@ -1,0 +1,71 @@
+import { cp, readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { readPreviousRelease } from '../../src/node/previous-release.js';
+import { openProject, projectFolders } from '../../src/node/project.js';
+import { type Candidate, selfCheck } from '../../src/node/self-check.js';
+import type { TargetFile } from '../../src/tuf/file.js';
+import { Workspace } from './workspace.js';
+
+/** Two releases: `out` holds the second, `old` the first. */
+const twoReleases = async (): Promise<Workspace> => {
+  const workspace = await Workspace.make();
+  await workspace.published();
+  await cp(workspace.path('out'), workspace.path('old'), { recursive: true });
+  await workspace.write('app', { 'app.js': 'new' });
+  await workspace.publish();
+  return workspace;
+};
+
+const releaseIn = async (workspace: Workspace, folder: string) => {
+  const project = await openProject(projectFolders(workspace.path('project')), workspace.now);
+  const release = await readPreviousRelease(workspace.path(folder, 'vouchsafe/metadata'), project, workspace.now);
+  if (!release) throw new Error('nothing published');
+  return release;
+};
+
+const candidateIn = async (workspace: Workspace, folder: string): Promise<Candidate> => {
+  const targets: TargetFile[] = [...(await releaseIn(workspace, folder)).targets.files.values()];
+  const root = await readFile(workspace.path('project/root/1.root.json'));
+  return { repository: workspace.path(folder, 'vouchsafe'), pending: new Map(), root, targets, changed: targets };
+};
+
+const check = (workspace: Workspace, candidate: Candidate, previous?: Awaited<ReturnType<typeof releaseIn>>): Promise<void> =>
+  selfCheck(
+    candidate,
+    previous,
+    () => workspace.now,
+    () => {},
+  );
+
+describe('selfCheck', () => {
+  test('passes a release that follows', async () => {
+    const workspace = await twoReleases();
+    await check(workspace, await candidateIn(workspace, 'out'), await releaseIn(workspace, 'old'));
+  });
+
+  test('a fresh client accepts the older release, one at the newer does not: refused', async () => {
+    const workspace = await twoReleases();
+    const older = await candidateIn(workspace, 'old');
+    await check(workspace, older);
+    await expect(check(workspace, older, await releaseIn(workspace, 'out'))).rejects.toMatchObject({
+      code: 'self-check',
+      message: expect.stringContaining('(rollback: role timestamp'),
+    });
+  });
+
+  test.each([
+    ['one file fewer', (targets: TargetFile[]) => targets.slice(1)],
+    ['another path', (targets: TargetFile[]) => targets.map((target, i) => (i === 0 ? { ...target, path: 'other.js' } : target))],
+    ['another length', (targets: TargetFile[]) => targets.map((target, i) => (i === 0 ? { ...target, length: 1 } : target))],
+    [
+      'another hash',
+      (targets: TargetFile[]) => targets.map((target, i) => (i === 0 ? { ...target, hashes: { sha256: '00' } } : target)),
+    ],
+  ])('what a client sees must be what was meant: %s', async (_, change) => {
+    const workspace = await twoReleases();
+    const candidate = await candidateIn(workspace, 'out');
+    await expect(check(workspace, { ...candidate, targets: change([...candidate.targets]) })).rejects.toMatchObject({
+      code: 'self-check',
+    });
+  });
+});
