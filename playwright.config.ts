@@ -49,8 +49,9 @@ const firefox = (executablePath: string) =>
       channel: 'moz-firefox',
       launchOptions: {
         executablePath,
-        // An idle worker is stopped after half a second: that is how a test stops one, and every other test lives with it.
-        firefoxUserPrefs: { 'dom.serviceWorkers.idle_timeout': 500, 'dom.serviceWorkers.idle_extended_timeout': 500 },
+        // A worker is stopped after half a second without an event: that is how a test stops one, and every other test lives with it.
+        // One that still works on something (`waitUntil`) keeps Firefox's own five minutes; less would kill every long update.
+        firefoxUserPrefs: { 'dom.serviceWorkers.idle_timeout': 500, 'dom.serviceWorkers.idle_extended_timeout': 300_000 },
       },
     },
   }) as const;

@@ -31,9 +31,17 @@ export async function ask<Name extends keyof Replies>(page: Page, name: Name): P
   const reply = await page.evaluate(async (request) => {
     const registration = await navigator.serviceWorker.ready;
     return new Promise<unknown>((resolve) => {
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = ({ data }) => resolve(data);
-      registration.active?.postMessage({ vouchsafe: request }, [port2]);
+      const send = () => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = ({ data }) => {
+          clearInterval(timer);
+          resolve(data);
+        };
+        registration.active?.postMessage({ vouchsafe: request }, [port2]);
+      };
+      // As `register()` does: Firefox here stops even a busy worker after a second.
+      const timer = setInterval(send, 2_000);
+      send();
     });
   }, name);
   const { ok, ...rest } = reply as Reply<Name> & { value: Replies[Name]; refusal: { code: string; message: string } };
@@ -56,14 +64,10 @@ export const violationsOf = async (page: Page): Promise<readonly Violation[]> =>
  * @param page an open page of the app
  * @param like the part of it that matters
  */
-export async function expectViolation(page: Page, like: Partial<Violation> | { facts: object }): Promise<void> {
-  await expect
-    .poll(() => violationsOf(page))
-    .toEqual(
-      expect.arrayContaining([
-        expect.objectContaining({ ...like, ...('facts' in like ? { facts: expect.objectContaining(like.facts ?? {}) } : {}) }),
-      ]),
-    );
+export async function expectViolation(page: Page, like: { code?: string; facts?: Record<string, unknown> }): Promise<void> {
+  const { facts, ...rest } = like;
+  const violation = expect.objectContaining({ ...rest, ...(facts === undefined ? {} : { facts: expect.objectContaining(facts) }) });
+  await expect.poll(() => violationsOf(page)).toEqual(expect.arrayContaining([violation]));
 }
 
 /**
@@ -147,8 +151,13 @@ export function watchResponses(page: Page, origin: string): string[] {
   return passed;
 }
 
-/** @returns URLs of the page's origin that the page and its frames loaded past the worker, by the browser's own account */
+/**
+ * By the browser's own account. Firefox gives none (`workerStart` is always 0 there), and the list is empty.
+ *
+ * @returns URLs of the page's origin that the page and its frames loaded past the worker
+ */
 export async function resourcesPastTheWorker(page: Page): Promise<string[]> {
+  if (test.info().project.name === 'firefox') return [];
   const lists = await Promise.all(
     page.frames().map((frame) =>
       frame.evaluate(() =>
