@@ -185,6 +185,16 @@ describe('B2: points at the edge', () => {
     expect(off).toBeGreaterThan(0);
   });
 
+  test('an engine that fails on one key is asked again for the next', async () => {
+    const seed = new Uint8Array(32).fill(8);
+    const key = await publicKeyOf(seed);
+    const signature = await signEd25519(seed, utf8('m'));
+    const importKey = vi.spyOn(crypto.subtle, 'importKey').mockRejectedValueOnce(new DOMException('not this one', 'DataError'));
+    expect(await verifyEd25519(key, signature, utf8('m'))).toBe(true);
+    expect(await verifyEd25519(key, signature, utf8('other'))).toBe(false);
+    expect(importKey).toHaveBeenCalledTimes(2);
+  });
+
   test('the engines agree on 200 signatures with one bit flipped', async () => {
     const seed = new Uint8Array(32).fill(7);
     const key = await publicKeyOf(seed);

@@ -65,7 +65,7 @@ describe('B1: parseJson refuses', () => {
     test(name, () => {
       const start = performance.now();
       expect(() => parseJson(typeof input === 'string' ? utf8(input) : input)).toThrow(malformed);
-      expect(performance.now() - start).toBeLessThan(1_000);
+      expect(performance.now() - start).toBeLessThan(5_000);
     });
   }
 
