@@ -215,6 +215,16 @@ describe('A9: fast-forward', () => {
     expect(trusted.targets?.version).toBe(3);
   });
 
+  for (const role of ['timestamp', 'snapshot'] as const) {
+    test(`the ${role} key alone replaced: what both roles had signed is deleted with the new root, in one step`, async () => {
+      const { repository, store } = await twoReleases();
+      await repository.rotate({ [role]: [await testSigner(201)] });
+      await repository.publish();
+      await repository.client(store).refresh();
+      expect(store.saved.slice(0, 3)).toEqual(['root 2', 'discard timestamp', 'discard snapshot']);
+    });
+  }
+
   test('keys that are only added lose nobody their protection', async () => {
     const { repository, first, store } = await twoReleases();
     await repository.rotate({ root: [...repository.signers.root, await testSigner(202)] });
