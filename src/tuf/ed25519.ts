@@ -4,7 +4,7 @@ import { toHex } from './hex.js';
 // The field prime and the order of the base point (RFC 8032 section 5.1).
 const P = 2n ** 255n - 19n;
 const L = 2n ** 252n + 27742317777372353535851937790883648493n;
-// y of the four points of order eight is this or its negative; 0, 1 and -1 are the other small orders' (RFC 7748 section 7 has the list).
+// y of the four points of order eight is this or its negative; 0, 1 and -1 are the other small orders' (the tests find them all by arithmetic).
 const Y8 = 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n;
 
 /** Public key bytes. */

@@ -1,26 +1,39 @@
 import { VouchsafeError } from './errors.js';
 import type { JsonObject, JsonValue } from './json.js';
 
-/** Fields of metadata are read through these: each returns the value in its type or throws `malformed` naming the field. */
-
 type Field = JsonValue | undefined;
 
+/**
+ * Reads a field of metadata, as all functions here do.
+ *
+ * @param value the field
+ * @param name what to call it in the error
+ * @returns the value, known to be an object
+ * @throws `malformed`
+ */
 export function asObject(value: Field, name: string): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(name, 'an object');
   return value;
 }
 
+/** Like `asObject`, for a list. @throws `malformed` */
 export function asArray(value: Field, name: string): readonly JsonValue[] {
   if (!Array.isArray(value)) throw wrong(name, 'a list');
   return value;
 }
 
+/** Like `asObject`, for a text. @throws `malformed` */
 export function asString(value: Field, name: string): string {
   if (typeof value !== 'string') throw wrong(name, 'a text');
   return value;
 }
 
-/** An integer from `minimum` to 2^53 - 1; the parser lets no other numbers through above that. */
+/**
+ * Like `asObject`, for an integer from `minimum` to 2^53 - 1. The parser has refused all other numbers, so only the minimum is left
+ * to check.
+ *
+ * @throws `malformed`
+ */
 export function asInteger(value: Field, name: string, minimum: number): number {
   if (typeof value !== 'number' || value < minimum) throw wrong(name, `an integer of at least ${minimum}`);
   return value;
@@ -29,7 +42,10 @@ export function asInteger(value: Field, name: string, minimum: number): number {
 /**
  * A date as TUF writes it (specification section 4.1): `YYYY-MM-DDTHH:MM:SSZ` in UTC, and a day and second that exist.
  *
+ * @param value the field
+ * @param name what to call it in the error
  * @returns milliseconds since 1970
+ * @throws `malformed`
  */
 export function asDate(value: Field, name: string): number {
   const text = asString(value, name);

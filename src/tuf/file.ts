@@ -96,7 +96,11 @@ export function parseHashes(value: JsonValue | undefined): Hashes {
   return hashes;
 }
 
-/** Reads `length`, in bytes. */
+/**
+ * @param object what has the field `length`
+ * @returns it, in bytes
+ * @throws `malformed`
+ */
 export function parseLength(object: JsonObject): number {
   return asInteger(object.length, 'length', 0);
 }

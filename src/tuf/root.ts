@@ -50,6 +50,7 @@ export class Root extends Metadata {
    *
    * @param role a top-level role
    * @param next the root that follows
+   * @returns true when at least one key is gone; new keys and renamed ones are no reason
    */
   losesKey(role: TopLevelRole, next: Root): boolean {
     const kept = next.#identities(role);

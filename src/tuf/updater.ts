@@ -16,12 +16,13 @@ export type { TrustedMetadata } from './trusted-metadata.js';
 
 /** Where trusted metadata is kept between refreshes. What it returns is never believed: it is verified again. */
 export interface MetadataStore {
-  /** @returns a root as saved, or undefined */
+  /** @returns the root of a version as saved, or undefined */
   loadRoot(version: number): Promise<Uint8Array | undefined>;
   /** In one transaction: saves a root and deletes the named roles, whose keys it replaces (specification 5.3.11). */
   saveRoot(version: number, bytes: Uint8Array, discard: readonly string[]): Promise<void>;
   /** @returns a role's metadata as saved, or undefined */
   loadRole(role: string): Promise<Uint8Array | undefined>;
+  /** Saves a role's metadata in place of what was there. */
   saveRole(role: string, bytes: Uint8Array): Promise<void>;
 }
 
