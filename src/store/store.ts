@@ -34,6 +34,10 @@ interface Schema extends DBSchema {
 
 const SCHEMA_VERSION = 1;
 const OBJECT_STORES = ['roots', 'metadata', 'releases', 'files', 'violations'] as const;
+/** How long (milliseconds) to wait for a database that someone may be holding; a page's request waits with it. */
+const OPEN_WITHIN = 5_000;
+/** How long (milliseconds) not to try again after that. */
+const OPEN_AGAIN_AFTER = 1_000;
 /** Enough to see what an attack did; bounded, because a page script can cause violations at will. */
 const VIOLATIONS_KEPT = 100;
 
@@ -161,13 +165,22 @@ export class Store implements MetadataStore {
   }
 
   async #run<T>(work: (database: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
+    this.#database ??= inTime(this.#open());
+    const opening = this.#database;
+    // What failed once is not used again: a deleted database, a full disk. One that could not be opened is left alone for a moment, so
+    // that a page does not wait for each of its requests in turn.
+    const forget = () => {
+      if (this.#database === opening) this.#database = undefined;
+    };
+    opening.catch(() => setTimeout(forget, OPEN_AGAIN_AFTER));
     try {
-      this.#database ??= this.#open();
-      return await work(await this.#database);
+      const database = await opening;
+      return await work(database).catch((error) => {
+        forget();
+        throw error;
+      });
     } catch (cause) {
-      // A connection that failed once (deleted database, full disk, browser shutting down) is not used again.
-      this.#database = undefined;
-      throw new VouchsafeError('storage', `The browser's storage failed: ${String(cause)}`, {}, cause);
+      throw new VouchsafeError('storage', `The browser's storage failed: ${cause}`, {}, cause);
     }
   }
 
@@ -180,9 +193,7 @@ export class Store implements MetadataStore {
       if ((error as DOMException).name !== 'VersionError') throw error;
     }
     // A script of the page made the database before us, or raised its version. It could as well have deleted it; starting over heals.
-    await new Promise<void>((resolve, reject) => {
-      deleteDB(this.#name, { blocked: () => reject(new Error('another page holds the database open')) }).then(resolve, reject);
-    });
+    await deleteDB(this.#name);
     return this.#connect();
   }
 
@@ -202,6 +213,14 @@ export class Store implements MetadataStore {
       terminated: forget,
     });
   }
+}
+
+/** Requests for a database that someone holds wait without an event that says so. */
+function inTime<T>(opening: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('another page holds the database')), OPEN_WITHIN);
+    opening.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 function isBytes(value: unknown): value is Uint8Array {

@@ -2,7 +2,14 @@ import type { Replies, Reply, Request } from '../messages/messages.js';
 import { RefusedError } from './errors.js';
 
 /**
- * Sends one request to the worker and waits for its reply.
+ * A worker may be stopped in the middle of its work (browsers allow an event some minutes), and then nothing says so. Asking again at this
+ * interval, in milliseconds, starts it once more, and keeps one that is at work alive. Every request may be repeated: an update goes on
+ * from the files that are stored.
+ */
+const ASK_AGAIN_AFTER = 2_000;
+
+/**
+ * Sends a request to the worker and waits for its reply, for as long as that takes.
  *
  * @param worker an active service worker of ours
  * @param name which request
@@ -11,13 +18,18 @@ import { RefusedError } from './errors.js';
  */
 export function ask<Name extends keyof Replies>(worker: ServiceWorker, name: Name): Promise<Replies[Name]> {
   return new Promise((resolve, reject) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = ({ data }: MessageEvent<Reply<Name>>) => {
-      port1.close();
-      if (data.ok) resolve(data.value);
-      else reject(new RefusedError(data.refusal));
+    const send = () => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = ({ data }: MessageEvent<Reply<Name>>) => {
+        clearInterval(timer);
+        port1.close();
+        if (data.ok) resolve(data.value);
+        else reject(new RefusedError(data.refusal));
+      };
+      const request: Request = { vouchsafe: name };
+      worker.postMessage(request, [port2]);
     };
-    const request: Request = { vouchsafe: name };
-    worker.postMessage(request, [port2]);
+    const timer = setInterval(send, ASK_AGAIN_AFTER);
+    send();
   });
 }

@@ -64,9 +64,15 @@ export const violationsOf = async (page: Page): Promise<readonly Violation[]> =>
  * @param page an open page of the app
  * @param like the part of it that matters
  */
-export async function expectViolation(page: Page, like: { code?: string; facts?: Record<string, unknown> }): Promise<void> {
+export async function expectViolation(
+  page: Page,
+  like: Pick<Partial<Violation>, 'during'> & { code?: string; facts?: object },
+): Promise<void> {
   const { facts, ...rest } = like;
-  const violation = expect.objectContaining({ ...rest, ...(facts === undefined ? {} : { facts: expect.objectContaining(facts) }) });
+  const violation = expect.objectContaining({
+    ...rest,
+    ...(facts === undefined ? {} : { facts: expect.objectContaining({ ...facts }) }),
+  });
   await expect.poll(() => violationsOf(page)).toEqual(expect.arrayContaining([violation]));
 }
 

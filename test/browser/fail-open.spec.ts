@@ -1,0 +1,282 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Page } from '@playwright/test';
+import { EVERYTHING, FIXTURE_APP, makeRelease, proofOf, releaseShown } from './fixture-app.js';
+import { expect, requestsPastTheWorker, type Site, targetFile, test } from './fixtures.js';
+import { expectViolation, openApp, statusOf, stopWorker, update, wipeStoredFiles } from './page-actions.js';
+
+// The ways to fail open that were measured in real engines (the lab's first section), each with a server that has something to show for it.
+
+/** From now on the server has a page or script of the attacker's for every URL of the app that the release does not list. */
+function plantEvil({ server }: Site): void {
+  server.lie({ match: /^\/evil/, body: 'globalThis.evil = 1; globalThis.postMessage?.("evil")', type: 'text/javascript' });
+  server.lie({ match: /^\/evil.*html$/, body: '<title>evil</title><script>parent.evil = 1</script>', type: 'text/html' });
+  server.lie({ match: /^\/evil.*css$/, body: ':root { --evil: yes }', type: 'text/css' });
+}
+
+async function expectRefusalPage(page: Page, url: string, reason: string): Promise<void> {
+  const response = await page.goto(url);
+  expect(response?.status()).toBe(503);
+  await expect(page.locator('dd').first()).toHaveText(reason);
+}
+
+test('however often pages and frames are refused, the network is not asked and the worker stays', async ({ page, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(page, site.url);
+  plantEvil(site);
+  const since = site.server.requests.length;
+  for (let i = 1; i <= 4; i++) await expectRefusalPage(page, `${site.url}evil-${i}.html`, 'not-found');
+  await page.goto(site.url);
+  const titles = await page.evaluate(async () => {
+    const open = async (i: number) => {
+      const frame = document.createElement('iframe');
+      frame.src = `/evil-frame-${i}.html`;
+      document.body.append(frame);
+      await new Promise((resolve) => {
+        frame.onload = resolve;
+      });
+      return frame.contentDocument?.title;
+    };
+    return [await open(1), await open(2), await open(3), await open(4)];
+  });
+  expect(titles).toEqual(Array(4).fill('Page refused'));
+  expect(await page.evaluate(() => navigator.serviceWorker.getRegistrations().then((all) => all.length))).toBe(1);
+  await page.reload();
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+});
+
+test('A2 no kind of request for an unlisted file gets to the network', async ({ page, publishSite, browserName }) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(page, site.url);
+  plantEvil(site);
+  const since = site.server.requests.length;
+  const outcomes = await page.evaluate(async () => {
+    const settled = (made: EventTarget, good: string, bad = 'error') =>
+      new Promise<string>((resolve) => {
+        made.addEventListener(good, () => resolve('came'));
+        made.addEventListener(bad, () => resolve('refused'));
+      });
+    const inHead = (tag: string, attributes: object) => {
+      const made = Object.assign(document.createElement(tag), attributes);
+      const outcome = settled(made, 'load');
+      document.head.append(made);
+      return outcome;
+    };
+    const media = (tag: 'audio' | 'video', src: string) => {
+      const made = Object.assign(document.createElement(tag), { preload: 'auto', src });
+      return settled(made, 'loadeddata');
+    };
+    const promised = (promise: Promise<unknown>) =>
+      promise.then(
+        () => 'came',
+        () => 'refused',
+      );
+    const inWorker = (source: string, type: WorkerType) => {
+      const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+      return settled(new Worker(url, { type }), 'message');
+    };
+    const here = location.origin;
+    return Object.fromEntries(
+      await Promise.all(
+        Object.entries({
+          script: inHead('script', { src: '/evil-1.js' }),
+          module: inHead('script', { src: '/evil-2.js', type: 'module' }),
+          'dynamic import': promised(import('/evil-3.js' as string)),
+          style: inHead('link', { rel: 'stylesheet', href: '/evil-4.css' }),
+          preload: inHead('link', { rel: 'preload', as: 'script', href: '/evil-5.js' }),
+          modulepreload: inHead('link', { rel: 'modulepreload', href: '/evil-6.js' }),
+          image: settled(Object.assign(new Image(), { src: '/evil-7.png' }), 'load'),
+          audio: media('audio', '/evil-8.mp3'),
+          video: media('video', '/evil-9.mp4'),
+          font: promised(new FontFace('Evil', 'url(/evil-10.woff2)').load()),
+          fetch: promised(fetch('/evil-11.json')),
+          xhr: (() => {
+            const request = new XMLHttpRequest();
+            request.open('GET', '/evil-12.json');
+            request.send();
+            return settled(request, 'load');
+          })(),
+          post: promised(fetch('/evil-13', { method: 'POST', body: 'x' })),
+          'event source': settled(new EventSource('/evil-14'), 'message'),
+          worker: settled(new Worker('/evil-15.js'), 'message'),
+          'module worker': settled(new Worker('/evil-16.js', { type: 'module' }), 'message'),
+          'shared worker': settled(new SharedWorker('/evil-17.js'), 'message'),
+          importScripts: inWorker(`importScripts('${here}/evil-18.js'); postMessage('ran')`, 'classic'),
+          'import in a worker': inWorker(
+            `import('${here}/evil-19.js').catch((error) => setTimeout(() => { throw error }))`,
+            'module',
+          ),
+          'audio worklet': promised(new OfflineAudioContext(1, 1, 44100).audioWorklet.addModule('/evil-20.js')),
+          'json module': promised(import('/evil-21.json' as string)),
+        }).map(async ([name, outcome]) => [name, await outcome]),
+      ),
+    );
+  });
+  for (const [kind, outcome] of Object.entries(outcomes)) expect(outcome, kind).toBe('refused');
+  // Neither of these has an event that says that nothing happened, and a service worker sees neither: the signed policy forbids them.
+  await page.evaluate(() => {
+    const embed = Object.assign(document.createElement('embed'), { src: '/evil-embed.html', type: 'text/html' });
+    const object = Object.assign(document.createElement('object'), { data: '/evil-object.html', type: 'text/html' });
+    document.body.append(embed, object);
+    return new Promise((resolve) => document.addEventListener('securitypolicyviolation', resolve));
+  });
+  expect(
+    await page.evaluate(() => 'evil' in window || getComputedStyle(document.documentElement).getPropertyValue('--evil') !== ''),
+  ).toBe(false);
+
+  // Pages of their own: a form's POST and a new window.
+  await page.evaluate(() => {
+    const form = Object.assign(document.createElement('form'), { method: 'post', action: '/evil-form.html' });
+    document.body.append(form);
+    form.submit();
+  });
+  await expect(page).toHaveTitle('Page refused');
+  await page.goto(site.url);
+  const [popup] = await Promise.all([page.waitForEvent('popup'), page.evaluate(() => void window.open('/evil-popup.html'))]);
+  await expect(popup).toHaveTitle('Page refused');
+  expect(requestsPastTheWorker(site, since), browserName).toEqual([]);
+});
+
+test('C13 a signed worker-src closes what Firefox loads past the service worker: static imports of a blob: worker', async ({
+  page,
+  publishSite,
+}) => {
+  const csp = "object-src 'none'; worker-src 'self'";
+  const site = await publishSite(FIXTURE_APP, { headers: [{ path: '**', set: { 'content-security-policy': csp } }] });
+  await openApp(page, site.url);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  plantEvil(site);
+  const since = site.server.requests.length;
+  const outcome = await page.evaluate(() => {
+    const source = new Blob([`import '${location.origin}/evil.js'`], { type: 'text/javascript' });
+    return new Promise((resolve) => {
+      const worker = new Worker(URL.createObjectURL(source), { type: 'module' });
+      worker.onmessage = () => resolve('came');
+      worker.onerror = () => resolve('refused');
+    });
+  });
+  expect(outcome).toBe('refused');
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+});
+
+test('a worker that cannot even start its work refuses everything', async ({ page, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP);
+  const script = await readFile(join(site.out, 'vouchsafe-worker.js'), 'utf8');
+  const config = script.slice(0, script.indexOf('\n'));
+  const broken = {
+    'no configuration': [script.replace(config, ''), 'storage'],
+    'a configuration that is null': [script.replace(config, 'self.vouchsafe=null;'), 'storage'],
+    'a root that is no metadata': [
+      script.replace(config, 'self.vouchsafe={root:"{}",metadata:"m/",targets:"t/",passthrough:[]};'),
+      'malformed',
+    ],
+    'storage that may not be used': [
+      `Object.defineProperty(self,'indexedDB',{get(){throw new DOMException('no','SecurityError')}});${script}`,
+      'storage',
+    ],
+  } as const;
+  for (const [name, [body, code]] of Object.entries(broken)) {
+    await test.step(name, async () => {
+      site.server.honest();
+      site.server.lie({ match: /vouchsafe-worker\.js$/, body, type: 'text/javascript' });
+      await page.goto(site.url);
+      await expect(page.locator('#title')).toHaveText('This site was not opened');
+      plantEvil(site);
+      const since = site.server.requests.length;
+      for (let i = 1; i <= 4; i++) await expectRefusalPage(page, `${site.url}evil-${i}.html`, code);
+      expect(
+        await page.evaluate(() =>
+          fetch('/evil.js').then(
+            () => 'came',
+            () => 'refused',
+          ),
+        ),
+      ).toBe('refused');
+      expect(requestsPastTheWorker(site, since)).toEqual([]);
+      await page.evaluate(async () => {
+        for (const registration of await navigator.serviceWorker.getRegistrations()) await registration.unregister();
+      });
+    });
+  }
+});
+
+test('a database that a page holds hostage makes a refusal, and no more', async ({ page, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(page, site.url);
+  const hostage = await page.context().newPage();
+  await hostage.goto(site.url);
+  await hostage.evaluate(async () => {
+    const [{ name = '' } = {}] = await indexedDB.databases();
+    await new Promise((resolve, reject) => {
+      const opening = indexedDB.open(name, 99);
+      opening.onsuccess = () => resolve(Object.assign(window, { held: opening.result }));
+      opening.onerror = reject;
+    });
+  });
+  await stopWorker(hostage);
+  const since = site.server.requests.length;
+  await expectRefusalPage(page, site.url, 'storage');
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+  await hostage.close();
+  await expect.poll(async () => (await page.reload())?.status()).toBe(200);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+});
+
+test('a navigation that starts a stopped worker is not sent to the network as well', async ({ page, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(page, site.url);
+  const other = await page.context().newPage();
+  for (let i = 0; i < 3; i++) {
+    const life = await stopWorker(page);
+    const since = site.server.requests.length;
+    await other.goto(`${site.url}pages/about/?${i}`);
+    expect(await other.title()).toBe('About');
+    expect((await statusOf(other)).life).not.toBe(life);
+    expect(requestsPastTheWorker(site, since)).toEqual([]);
+  }
+});
+
+test('a body that stops halfway is not shown in part', async ({ page, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(page, site.url);
+  await wipeStoredFiles(page);
+  const { length } = await readFile(join(FIXTURE_APP, 'pages/about/index.html'));
+  site.server.lie({ match: targetFile('pages/about/index.html'), truncate: length - 1 });
+  const response = await page.goto(`${site.url}pages/about/`);
+  expect(response?.status()).toBe(503);
+  expect(await page.title()).toBe('Page refused');
+  expect(await page.content()).not.toContain('About the fixture');
+});
+
+test('C12 a hard reload, which goes past the worker, ends in the verified app', async ({ page, publishSite, browserName }) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(page, site.url);
+  const since = site.server.requests.length;
+  if (browserName === 'chromium') {
+    const session = await page.context().newCDPSession(page);
+    await session.send('Page.reload', { ignoreCache: true });
+  } else {
+    await page.evaluate(() => (location.reload as (force: boolean) => void)(true));
+  }
+  await expect.poll(() => requestsPastTheWorker(site, since)).toEqual(['/']);
+  await openAppIsBack(page);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  expect(requestsPastTheWorker(site, since)).toEqual(['/']);
+});
+
+async function openAppIsBack(page: Page): Promise<void> {
+  await expect(page).toHaveTitle('Fixture');
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+}
+
+test('the repository’s own files are no pages', async ({ page, publishSite, folder }) => {
+  const site = await publishSite(await makeRelease(folder, 'one'));
+  await openApp(page, site.url);
+  await expectRefusalPage(page, `${site.url}vouchsafe/metadata/timestamp.json`, 'not-found');
+  await expectRefusalPage(page, `${site.url}vouchsafe-worker.js`, 'not-found');
+  await page.goto(site.url);
+  expect(await releaseShown(page)).toBe('one');
+  expect(await update(page)).toEqual({ outcome: 'current' });
+  await expectViolation(page, { code: 'not-found', during: 'request', facts: { url: `${site.url}vouchsafe-worker.js` } });
+});
