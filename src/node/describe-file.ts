@@ -11,11 +11,11 @@ const CONCURRENCY = 8;
  * Length and SHA-256 of a file, read piece by piece so that its size does not matter. (`describe` of `tuf/file` is for bytes in memory.)
  *
  * @param file path
- * @param onBytes told how many bytes were read since the last call
+ * @param inspect given the file's bytes, piece by piece
  * @returns what targets metadata lists
  * @throws `key-exposed` when there is a private key in it
  */
-export async function describeFile(file: string, onBytes?: (count: number) => void): Promise<FileDigest> {
+export async function describeFile(file: string, inspect?: (chunk: Buffer) => void): Promise<FileDigest> {
   const hash = createHash('sha256');
   const detector = new PrivateKeyDetector();
   let length = 0;
@@ -24,9 +24,34 @@ export async function describeFile(file: string, onBytes?: (count: number) => vo
       throw new PublisherError('key-exposed', `${file} has a private key of Vouchsafe in it; remove it, and replace that key.`);
     hash.update(chunk);
     length += chunk.length;
-    onBytes?.(chunk.length);
+    inspect?.(chunk);
   }
   return { length, hashes: { sha256: hash.digest('hex') } };
+}
+
+/** Finds out whether a file is UTF-8, piece by piece. */
+export class Utf8Detector {
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true });
+  #isUtf8 = true;
+
+  /** @param chunk the next bytes of the file */
+  see(chunk: Buffer): void {
+    if (this.#isUtf8) this.#decode(chunk, { stream: true });
+  }
+
+  /** @returns whether all that was seen is UTF-8 */
+  end(): boolean {
+    if (this.#isUtf8) this.#decode(new Uint8Array(), {});
+    return this.#isUtf8;
+  }
+
+  #decode(chunk: Uint8Array, options: { stream?: boolean }): void {
+    try {
+      this.#decoder.decode(chunk, options);
+    } catch {
+      this.#isUtf8 = false;
+    }
+  }
 }
 
 /**

@@ -9,7 +9,7 @@ const DAY = 24 * 60 * 60;
  * - root, 365 days: signed by people with offline keys, perhaps in one room; once a year is a date for a calendar.
  * - targets, 90 days: says which files are the app. A quarter without a release is rare, and signing anew costs one publish.
  * - snapshot, 30 days: says which targets go together.
- * - timestamp, 7 days: the only role that bounds how long an attacker can keep users on an old release unnoticed. A weekly job renews it.
+ * - timestamp, 7 days: the only role that bounds how long an attacker can keep users on an old release unnoticed. A job twice a week renews it.
  */
 const DEFAULTS: Expiry = { root: 365 * DAY, targets: 90 * DAY, snapshot: 30 * DAY, timestamp: 7 * DAY };
 

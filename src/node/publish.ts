@@ -4,7 +4,7 @@ import { type HeaderRule, MANIFEST_PATH } from '../release/manifest.js';
 import { type Expiry, nextRelease } from '../repository/release.js';
 import { describe as describeBytes, type TargetFile } from '../tuf/file.js';
 import { metadataName, targetLocation } from '../tuf/layout.js';
-import { describeFile, forEachConcurrently } from './describe-file.js';
+import { describeFile, forEachConcurrently, Utf8Detector } from './describe-file.js';
 import { expiry } from './expiry.js';
 import { resolveFolders } from './folders.js';
 import { Output } from './output.js';
@@ -79,9 +79,10 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
   const scan = await scanFolder(directory);
   const paths = scan.files.map(({ path }) => path);
   const passthrough = checkPassthrough(options.passthrough ?? [], base, paths);
-  const manifest = releaseManifest(paths, options);
   const site = await siteFiles({ base, passthrough, root: project.newest.bytes, paths, bundles: options.bundles });
   const sources = await describeSources(scan.files, options.onProgress);
+  const otherEncoding = sources.filter(({ isUtf8 }) => !isUtf8).map(({ target }) => target.path);
+  const manifest = releaseManifest(paths, otherEncoding, options);
   const manifestTarget = { path: MANIFEST_PATH, ...(await describeBytes(manifest)) };
   const targets = [...sources.map(({ target }) => target), manifestTarget];
 
@@ -110,6 +111,7 @@ const TIMESTAMP = metadataName('timestamp');
 interface DescribedFile {
   readonly source: SourceFile;
   readonly target: TargetFile;
+  readonly isUtf8: boolean;
 }
 
 type OnProgress = PublishOptions['onProgress'];
@@ -120,10 +122,14 @@ async function describeSources(files: readonly SourceFile[], onProgress: OnProgr
     files.reduce((sum, { size }) => sum + size, 0),
     onProgress,
   );
-  return forEachConcurrently(files, async (source) => ({
-    source,
-    target: { path: source.path, ...(await describeFile(source.file, step)) },
-  }));
+  return forEachConcurrently(files, async (source) => {
+    const text = new Utf8Detector();
+    const digest = await describeFile(source.file, (chunk) => {
+      text.see(chunk);
+      step(chunk.length);
+    });
+    return { source, target: { path: source.path, ...digest }, isUtf8: text.end() };
+  });
 }
 
 async function copyTargets(output: Output, files: readonly DescribedFile[], onProgress: OnProgress): Promise<void> {

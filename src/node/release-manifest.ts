@@ -42,18 +42,23 @@ const OWN_TYPES = new Map([
  * Writes the release manifest for a list of files.
  *
  * @param paths target paths, without the manifest's own
+ * @param otherEncoding those of them that are not UTF-8
  * @param options what the person who publishes said
  * @returns the bytes of the target `vouchsafe.json`: the same for the same files and options, on any machine
  * @throws `bad-option` for a fallback that is not among the files, or headers that no manifest may have
  */
-export function releaseManifest(paths: readonly string[], options: ServingOptions = {}): Uint8Array {
+export function releaseManifest(paths: readonly string[], otherEncoding: readonly string[], options: ServingOptions): Uint8Array {
   const fallback = chooseFallback(paths, options.fallback);
+  const offlineSeconds = options.offlineSeconds ?? OFFLINE_SECONDS;
+  if (!Number.isSafeInteger(offlineSeconds) || offlineSeconds < 0) {
+    throw new PublisherError('bad-option', `The offline allowance cannot be ${offlineSeconds} seconds.`);
+  }
   const json = {
     vouchsafe: MANIFEST_FORMAT,
     navigation: { index: INDEX, ...(fallback === undefined ? {} : { fallback }) },
     content_types: contentTypes(paths),
-    headers: [...OWN_RULES, ...(options.headers ?? [])],
-    offline_seconds: options.offlineSeconds ?? OFFLINE_SECONDS,
+    headers: [...OWN_RULES, ...withoutCharset(otherEncoding), ...(options.headers ?? [])],
+    offline_seconds: offlineSeconds,
   };
   const bytes = new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
   try {
@@ -61,7 +66,12 @@ export function releaseManifest(paths: readonly string[], options: ServingOption
     parseManifest(bytes);
   } catch (error) {
     if (!(error instanceof VouchsafeError)) throw error;
-    throw new PublisherError('bad-option', `These headers or options cannot be published: ${error.message}`, error);
+    const hint = 'each rule is { "path", "set" }, header names are in lower case, values are one line of Latin-1 text';
+    throw new PublisherError(
+      'bad-option',
+      `These headers cannot be published: ${error.message.replace(/\.$/, '')}; ${hint}.`,
+      error,
+    );
   }
   return bytes;
 }
@@ -80,12 +90,24 @@ function chooseFallback(paths: readonly string[], wanted: string | false | undef
 function contentTypes(paths: readonly string[]): { [extension: string]: string } {
   const types = new Map<string, string>();
   for (const path of paths) {
-    const extension = /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase();
-    if (extension !== undefined) types.set(extension, contentType(extension));
+    const extension = extensionOf(path);
+    types.set(extension, contentType(extension));
   }
   const sorted = [...types].filter(([, type]) => type !== DEFAULT_TYPE).sort(([a], [b]) => (a < b ? -1 : 1));
   // The manifest is JSON read by `parseJson`, which has no trouble with a file called x.__proto__; fromEntries makes it an own property.
   return Object.fromEntries([...sorted, ['', DEFAULT_TYPE]]);
+}
+
+/** Text in an older encoding says so itself, in a meta element or not at all; a charset in the header would overrule it with the wrong one. */
+function withoutCharset(paths: readonly string[]): HeaderRule[] {
+  return paths.flatMap((path) => {
+    const [type = '', charset] = contentType(extensionOf(path)).split('; ');
+    return charset === undefined ? [] : [{ path, set: { 'content-type': type } }];
+  });
+}
+
+function extensionOf(path: string): string {
+  return /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
 }
 
 /**

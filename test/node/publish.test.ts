@@ -162,6 +162,21 @@ describe('the release manifest', () => {
     expect((await manifestOf(workspace)).navigation).toEqual({ index: 'index.html', ...(expected && { fallback: expected }) });
   });
 
+  test('text that is not UTF-8 keeps its own encoding; text whose characters lie across two pieces is UTF-8', async () => {
+    const latin = Buffer.from('<meta charset="iso-8859-1">caf\u00e9', 'latin1');
+    const long = {
+      'a.html': `${'x'.repeat(65_535)}\u00e9`,
+      'b.html': `${'x'.repeat(65_534)}\u{1f600}`,
+      'cut.js': Buffer.from('\u00e9').subarray(0, 1),
+    };
+    const workspace = await Workspace.make({ 'index.html': '', 'old.html': latin, 'old.png': latin, ...long });
+    await workspace.published();
+    expect((await manifestOf(workspace)).headers.slice(1)).toEqual([
+      { path: 'cut.js', set: { 'content-type': 'text/javascript' } },
+      { path: 'old.html', set: { 'content-type': 'text/html' } },
+    ]);
+  });
+
   test('takes header rules after its own, and says which of them match nothing', async () => {
     const workspace = await Workspace.make();
     const rule = { path: '**/*.html', set: { 'content-security-policy': "default-src 'self'" } };

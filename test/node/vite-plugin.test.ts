@@ -109,7 +109,7 @@ describe('the Vite plugin', { timeout: 30_000 }, () => {
 
   test('without keys the build fails and names the command', async () => {
     const workspace = await Workspace.make(app);
-    const config = { root: workspace.path('app'), configFile: false, logLevel: 'silent', plugins: [vouchsafe()] } as const;
+    const config: InlineConfig = { root: workspace.path('app'), configFile: false, logLevel: 'silent', plugins: [vouchsafe()] };
     await expect(build(config)).rejects.toThrow('npx vouchsafe init');
   });
 
