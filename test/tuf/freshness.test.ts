@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { TrustedMetadata } from '../../src/tuf/trusted-metadata.js';
 import { EXPIRY, MemoryStore, RepositorySimulator, START } from '../repository-simulator.js';
 import { refusal } from './refusal.js';
@@ -131,6 +131,15 @@ describe('expired and damaged local metadata never stands in the way', () => {
     store.loadRole = () => Promise.reject(new Error('the disk is gone'));
     await expect(repository.client(store).refresh()).rejects.toThrow('the disk is gone');
   });
+});
+
+test('a mistake in the program or the platform is not taken for damage either', async () => {
+  const repository = await RepositorySimulator.create();
+  const store = new MemoryStore();
+  await repository.client(store).refresh();
+  const digest = vi.spyOn(crypto.subtle, 'digest').mockRejectedValueOnce(new Error('broken'));
+  await expect(repository.client(store).refresh()).rejects.toThrow('broken');
+  digest.mockRestore();
 });
 
 describe('opening a stored release', () => {
