@@ -83,6 +83,12 @@ export class ReleaseKeeper {
     return this.#updating;
   }
 
+  /** The same for someone who asks: an update that is under way may have looked before what they know of was published. */
+  async updateFromNow(): Promise<UpdateResult> {
+    await this.#updating;
+    return this.update();
+  }
+
   /** Makes the staged release, if any, the active one. One at a time; never rejects. */
   activate(): Promise<ReleaseSummary | undefined> {
     this.#activating ??= this.#activate()

@@ -64,7 +64,7 @@ async function reply(keeper: ReleaseKeeper, request: PageRequest): Promise<Reply
       case 'status':
         return { ok: true, value: await keeper.status() };
       case 'update':
-        return { ok: true, value: await keeper.update() };
+        return { ok: true, value: await keeper.updateFromNow() };
       case 'activate':
         return { ok: true, value: { activated: await keeper.activate() } };
       default:
