@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { download, type FetchFunction, type FetchResponse } from '../../src/tuf/download.js';
+import { checkFile } from '../../src/tuf/file.js';
 import { MemoryStore, RepositorySimulator, utf8 } from '../repository-simulator.js';
 import { refusal } from './refusal.js';
 
@@ -216,6 +217,14 @@ describe('A1: arbitrary installation', () => {
     await expect(client.downloadTarget(target, true, 100)).rejects.toEqual(refusal('mismatch', { path: 'app.js' }));
     repository.files.set(path, utf8('one'));
     expect(await client.downloadTarget(target)).toEqual(utf8('one'));
+  });
+
+  test('a file without any hash is not accepted for its length', async () => {
+    await expect(checkFile(utf8('one'), { length: 3, hashes: {} }, { path: 'app.js' })).rejects.toEqual(
+      refusal('mismatch', { path: 'app.js' }),
+    );
+    await checkFile(utf8('one'), { length: 3 }, {});
+    await checkFile(utf8('one'), {}, {});
   });
 
   test('a changed byte of metadata is refused by the hash that lists it', async () => {
