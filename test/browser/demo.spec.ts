@@ -79,8 +79,15 @@ const throwSwitch = async (page: Page, id: string): Promise<void> => {
   await expect(page.locator(`#switch-${id}`)).toHaveAttribute('aria-pressed', 'true');
 };
 
+/** Does something that loads the page in the frame again, and waits until the new one is there: the old one looks just the same. */
+const reloading = async (app: FrameLocator, action: () => Promise<void>): Promise<void> => {
+  await app.locator('html').evaluate((html) => html.setAttribute('data-old', ''));
+  await action();
+  await expect(app.locator('html:not([data-old])')).toBeAttached();
+};
+
 const expectRecovery = async (page: Page, app: FrameLocator): Promise<void> => {
-  await page.locator('#honest').click();
+  await reloading(app, () => page.locator('#honest').click());
   await expect(page.locator('#state')).toContainText('The server is honest');
   await expectRunning(page, app);
   await app.locator('#update').click();
@@ -111,7 +118,7 @@ const REFUSED_FILES = {
 for (const [name, { paths, code }] of Object.entries(REFUSED_FILES)) {
   const [, id = ''] = name.split(' ');
   test(`${name}: the demo refuses those files and shows the reason`, async ({ page, app }) => {
-    await throwSwitch(page, id);
+    await reloading(app, () => throwSwitch(page, id));
     await expect(cards(app, 'refused')).toHaveCount(paths.length);
     await expect(cards(app, 'shown')).toHaveCount(10 - paths.length);
     expect(new Set(await refusedPaths(app))).toEqual(new Set(paths));
@@ -122,7 +129,7 @@ for (const [name, { paths, code }] of Object.entries(REFUSED_FILES)) {
 
 test('A1 flip: the demo’s refused page says which file, what was signed and what came', async ({ page, app }) => {
   await page.locator('#file-flip').selectOption('index.html');
-  await throwSwitch(page, 'flip');
+  await reloading(app, () => throwSwitch(page, 'flip'));
   await expect(app.locator('body')).toContainText(/mismatch.*index\.html.*expected.*sha256.*actual.*sha256/s);
   await expect(page.locator('#running')).toHaveText('The app does not run.');
   await expectRecovery(page, app);
@@ -143,7 +150,7 @@ for (const [name, code] of Object.entries(REFUSED_UPDATES)) {
     await expect(app.locator('#outcome')).toContainText(`The update was refused (${code})`);
     await expect(app.locator(`.violations > li[data-code=${code}]`).first()).toBeVisible();
     await expect(app.locator('#freshness')).toHaveText('fresh');
-    await app.locator('#reload').click();
+    await reloading(app, () => app.locator('#reload').click());
     await expectRunning(page, app);
     await expectRecovery(page, app);
   });
@@ -153,7 +160,7 @@ test('C1 headers: the demo’s page sees signed headers only', async ({ page, ap
   const seen = app.locator('.parts > li:last-child code').first();
   const before = await seen.textContent();
   expect(before).toContain('content-type: application/json');
-  await throwSwitch(page, 'headers');
+  await reloading(app, () => throwSwitch(page, 'headers'));
   await expectRunning(page, app);
   await expect(seen).toHaveText(before ?? '');
   await expect(app.locator('#violation-count')).toHaveText('– none so far');
@@ -161,9 +168,9 @@ test('C1 headers: the demo’s page sees signed headers only', async ({ page, ap
 });
 
 test('C15 offline: the demo opens from what is stored, and says so when nothing is', async ({ page, app }) => {
-  await throwSwitch(page, 'offline');
+  await reloading(app, () => throwSwitch(page, 'offline'));
   await expectRunning(page, app);
-  await app.locator('#wipe').click();
+  await reloading(app, () => app.locator('#wipe').click());
   await expect(app.locator('body')).toContainText('unreachable');
   await expect(page.locator('#running')).toHaveText('The app does not run.');
   await expectRecovery(page, app);

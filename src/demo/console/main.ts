@@ -107,8 +107,9 @@ frame.addEventListener('load', () => {
   if (!runs) element('running').textContent = 'The app does not run.';
 });
 
-addEventListener('message', ({ data, source }: MessageEvent<{ demo?: unknown; release?: unknown } | null>) => {
-  if (source !== frame.contentWindow) return;
+addEventListener('message', ({ data, origin }: MessageEvent<{ demo?: unknown; release?: unknown } | null>) => {
+  // By origin: a page that is leaving is no longer the frame's window when its last message arrives.
+  if (state === undefined || origin !== new URL(state.appUrl).origin) return;
   if (data?.demo === 'ready') {
     runs = true;
     element('running').textContent = `The app runs release ${String(data.release)}.`;
