@@ -4,9 +4,9 @@ export interface Limits {
   readonly rootLength: number;
   /** Bytes of the timestamp, which nothing signed bounds. */
   readonly timestampLength: number;
-  /** Bytes of the snapshot, when the timestamp does not state its length. */
+  /** Bytes of the snapshot. The length that the timestamp states counts when it is lower. */
   readonly snapshotLength: number;
-  /** Bytes of the targets metadata, when the snapshot does not state its length. */
+  /** Bytes of the targets metadata. The length that the snapshot states counts when it is lower. */
   readonly targetsLength: number;
   /** New root versions taken in one refresh. */
   readonly rootRotations: number;
@@ -23,7 +23,7 @@ export const DEFAULT_LIMITS: Limits = {
   rootLength: 512_000,
   // A timestamp names one file: half a kilobyte, plus a signature per key.
   timestampLength: 16_384,
-  // About 100 bytes for each delegated role: room for 16,384 hash bins and their hashes.
+  // About 200 bytes for each delegated role with its hash: room for 16,384 hash bins.
   snapshotLength: 4_000_000,
   // About 180 bytes for each target: room for 180,000.
   targetsLength: 32_000_000,
