@@ -46,16 +46,6 @@ const main = async (): Promise<void> => {
     return server;
   });
 
-  say(`
-  The app:                  ${app.url}
-  The attacker's console:   ${panel.url}   <- start here
-
-The console shows the app in a frame, beside switches that make its server hostile. Throw one and watch what the app
-refuses, and why: flip a byte of a file, replay the old release, replay an expired timestamp, swap two files, change the
-headers, answer with errors, cut files short, go offline. "Honest again" ends it, and the app recovers by itself.
-Keys and releases are in ${relative('.', folder)}/ (delete it to start over). Ctrl-C stops the demo.
-`);
-
   const stop = (): void => {
     // A second Ctrl-C ends it at once.
     process.off('SIGINT', stop).off('SIGTERM', stop);
@@ -68,6 +58,16 @@ Keys and releases are in ${relative('.', folder)}/ (delete it to start over). Ct
     );
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
+
+  say(`
+  The app:                  ${app.url}
+  The attacker's console:   ${panel.url}   <- start here
+
+The console shows the app in a frame, beside switches that make its server hostile. Throw one and watch what the app
+refuses, and why: flip a byte of a file, replay the old release, replay an expired timestamp, swap two files, change the
+headers, answer with errors, cut files short, go offline. "Honest again" ends it, and the app recovers by itself.
+Keys and releases are in ${relative('.', folder)}/ (delete it to start over). Ctrl-C stops the demo.
+`);
 };
 
 main().catch((error: unknown) => {
