@@ -19,7 +19,7 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
-  // The largest real roots (Sigstore's, with certificates for keys) have 10 KB; this leaves room for hundreds of keys.
+  // The largest real roots (Sigstore's, with certificates for keys) have 7 KB; this leaves room for hundreds of keys.
   rootLength: 512_000,
   // A timestamp names one file: half a kilobyte, plus a signature per key.
   timestampLength: 16_384,

@@ -128,6 +128,12 @@ describe('canonicalize', () => {
     );
   });
 
+  test('sorts keys that are all plain, at every level', () => {
+    expect(text(canonicalize({ b: { d: 1, c: [{ z: 1, y: 2 }] }, a: 2, Z: 3 }))).toBe(
+      '{"Z":3,"a":2,"b":{"c":[{"y":2,"z":1}],"d":1}}',
+    );
+  });
+
   test('escapes only quotes and backslashes', () => {
     expect(text(canonicalize('"\\/\n\u0000é\u2028'))).toBe('"\\"\\\\/\n\u0000é\u2028"');
   });
