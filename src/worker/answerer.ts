@@ -36,6 +36,8 @@ export class Answerer implements RouteHandlerObject {
     if (route?.kind === 'redirect') return Response.redirect(this.#scope.origin + route.path + url.search, 302);
     const target = route && release.targets.get(route.path);
     if (!target) {
+      // Browsers guess this name for every site; that it has none is neither an attack nor a mistake.
+      if (url.pathname === '/favicon.ico') return new Response(null, { status: 404 });
       const message = 'The signed release has no such file.';
       throw new VouchsafeError('not-found', message, { url: request.url, expected: 'a file of the release', actual: 'not listed' });
     }
