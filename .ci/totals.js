@@ -12,12 +12,12 @@ const report = (path, count) => {
   let totals;
   try {
     totals = count(JSON.parse(readFileSync(path, 'utf8')));
+    if (!Number.isInteger(totals.passed + totals.failed)) throw new Error('it has another form than expected');
   } catch (error) {
     console.log(`${path}: no usable report (${error.message})`);
     return { passed: 0, failed: 1 };
   }
   const { passed, failed, skipped } = totals;
-  if (!Number.isInteger(passed + failed)) throw new Error(`${path} has another form than expected`);
   console.log(`${path}: ${passed} passed, ${failed} failed, ${skipped} skipped`);
   return totals;
 };

@@ -133,8 +133,8 @@ export class HostileServer {
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      // Both address families: `localhost` is either, depending on the browser and the system.
-      server.listen(this.#port, () => resolve());
+      // Nobody but this machine should get to a server that lies.
+      server.listen(this.#port, 'localhost', () => resolve());
     });
     this.#port = (server.address() as AddressInfo).port;
     this.#server = server;
