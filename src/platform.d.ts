@@ -34,7 +34,13 @@ declare function clearTimeout(timer: unknown): void;
 declare const crypto: {
   readonly subtle: {
     digest(algorithm: string, data: Uint8Array): Promise<ArrayBuffer>;
-    importKey(format: 'raw', keyData: Uint8Array, algorithm: string, extractable: boolean, keyUsages: readonly string[]): Promise<unknown>;
+    importKey(
+      format: 'raw',
+      keyData: Uint8Array,
+      algorithm: string,
+      extractable: boolean,
+      keyUsages: readonly string[],
+    ): Promise<unknown>;
     verify(algorithm: string, key: unknown, signature: Uint8Array, data: Uint8Array): Promise<boolean>;
   };
 };

@@ -2,7 +2,7 @@ import type { ReleaseSummary, TrustedRole } from '../messages/messages.js';
 import { MANIFEST_PATH, parseManifest, type ReleaseManifest } from '../release/manifest.js';
 import type { ReleaseRecord, StoredState } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
-import type { TargetFile } from '../tuf/file.js';
+import { describe, type TargetFile } from '../tuf/file.js';
 import type { Root } from '../tuf/root.js';
 import { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { type Download, fileKey } from './verified-files.js';
@@ -51,9 +51,8 @@ export async function releaseOf(metadata: TrustedMetadata, newest: Root, read: D
 /** A release's identity: snapshot version and hash. */
 export async function releaseId(metadata: TrustedMetadata): Promise<string> {
   const { snapshot } = complete(metadata);
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', snapshot.bytes as Uint8Array<ArrayBuffer>));
-  const hex = Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return `${snapshot.version}-${hex}`;
+  const { hashes } = await describe(snapshot.bytes);
+  return `${snapshot.version}-${hashes.sha256?.slice(0, 16)}`;
 }
 
 /** The same release, pinned by newer metadata. */
@@ -93,12 +92,13 @@ export async function restore(
   record: ReleaseRecord,
   now: number,
 ): Promise<{ metadata: TrustedMetadata; newest: Root }> {
-  const metadata = await loadRoots(root, state, now, record.rootVersion);
+  const newest = await loadRoots(root, state, now, Number.POSITIVE_INFINITY);
+  const isOlder = record.rootVersion < newest.root.version;
+  const metadata = isOlder ? await loadRoots(root, state, now, record.rootVersion) : newest;
   await metadata.loadTimestamp(record.timestamp);
   await metadata.loadSnapshot(record.snapshot);
-  await metadata.loadTargets(record.targets);
-  const newest = await loadRoots(root, state, now, Number.POSITIVE_INFINITY);
-  if (metadata.targets) await newest.root.verify('targets', metadata.targets);
+  const targets = await metadata.loadTargets(record.targets);
+  if (isOlder) await newest.root.verify('targets', targets);
   return { metadata, newest: newest.root };
 }
 

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Page } from '@playwright/test';
 import { EVERYTHING, FIXTURE_APP, makeRelease, proofOf, releaseShown } from './fixture-app.js';
 import { expect, requestsPastTheWorker, targetFile, test } from './fixtures.js';
-import { expectViolation, openApp, statusOf, update, violationsOf, wipeStoredFiles } from './page-actions.js';
+import { expectViolation, openApp, update, violationsOf, wipeStoredFiles } from './page-actions.js';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 

@@ -27,7 +27,11 @@ async function expectRecovery(page: Page, site: Site, folder: string, release: s
 }
 
 test.describe('A5 rollback', () => {
-  test('A5 of the timestamp is refused, also after the worker and the browser have restarted', async ({ profile, publishSite, folder }) => {
+  test('A5 of the timestamp is refused, also after the worker and the browser have restarted', async ({
+    profile,
+    publishSite,
+    folder,
+  }) => {
     const site = await publishSite(await makeRelease(folder, 'one'));
     const old = join(folder, 'old');
     await cp(site.out, old, { recursive: true });
@@ -81,7 +85,11 @@ test.describe('A5 rollback', () => {
 
 test.describe('A7 freeze', () => {
   for (const role of ['timestamp', 'snapshot', 'targets'] as const) {
-    test(`A7 a ${role} replayed after its expiry freezes the app until there is a newer one`, async ({ profile, publishSite, folder }) => {
+    test(`A7 a ${role} replayed after its expiry freezes the app until there is a newer one`, async ({
+      profile,
+      publishSite,
+      folder,
+    }) => {
       const site = await publishSite(await makeRelease(folder, 'one'), { expires: { [role]: 8 } });
       let page = await profile.context.newPage();
       await openApp(page, site.url);
@@ -109,7 +117,11 @@ test.describe('A7 freeze', () => {
     const site = await publishSite(await makeRelease(folder, 'one'), { rootExpiry: 8 });
     await openApp(page, site.url);
     await expect.poll(async () => (await statusOf(page)).freshness).not.toBe('fresh');
-    expect(await update(page)).toMatchObject({ outcome: 'failed', refusal: { code: 'expired', facts: { role: 'root' } }, freshness: 'frozen' });
+    expect(await update(page)).toMatchObject({
+      outcome: 'failed',
+      refusal: { code: 'expired', facts: { role: 'root' } },
+      freshness: 'frozen',
+    });
     expect((await page.goto(site.url))?.status()).toBe(503);
 
     const thief = new Thief(site);
@@ -184,7 +196,11 @@ test.describe('A10 keys below the threshold', () => {
     const alias = { ...key, keyid: 'alias' };
     const other = await ed25519Signer(new Uint8Array(32).fill(7));
     const roles = { timestamp: { keys: [key, alias, other], threshold: 2 } };
-    await thief.write('root', 2, await nextRoot(await thief.read('root', 1), roles, await thief.signers('root'), Date.now() + 3_600_000));
+    await thief.write(
+      'root',
+      2,
+      await nextRoot(await thief.read('root', 1), roles, await thief.signers('root'), Date.now() + 3_600_000),
+    );
     const next = await thief.newest('timestamp');
     next.version++;
     await thief.write('timestamp', 0, await signMetadata(next, [key, alias]));
@@ -194,7 +210,11 @@ test.describe('A10 keys below the threshold', () => {
   });
 });
 
-test('A11 a root that is not signed by both thresholds, skips a version or repeats one is refused', async ({ page, publishSite, folder }) => {
+test('A11 a root that is not signed by both thresholds, skips a version or repeats one is refused', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
   const site = await publishSite(await makeRelease(folder, 'one'));
   await openApp(page, site.url);
   const thief = new Thief(site);

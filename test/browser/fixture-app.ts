@@ -55,5 +55,8 @@ export async function makeRelease(folder: string, name: string): Promise<string>
 
 /** Which release the page at the app's entry belongs to. */
 export function releaseShown(page: Page): Promise<string> {
-  return page.locator('#title').innerText();
+  return page
+    .locator('#title')
+    .textContent()
+    .then((title) => title ?? '');
 }

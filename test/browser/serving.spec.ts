@@ -1,5 +1,3 @@
-import { cp } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { EVERYTHING, FIXTURE_APP, proofOf } from './fixture-app.js';
 import { expect, requestsPastTheWorker, test } from './fixtures.js';
 import { openApp, statusOf, watchProblems } from './page-actions.js';

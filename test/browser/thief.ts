@@ -38,7 +38,9 @@ export class Thief {
 
   /** The newest version of a role's metadata in the published folder. */
   async newest(role: Role): Promise<Signed> {
-    const versions = (await readdir(this.#metadata)).flatMap((name) => new RegExp(`^(\\d+)\\.${role}\\.json$`).exec(name)?.[1] ?? []);
+    const versions = (await readdir(this.#metadata)).flatMap(
+      (name) => new RegExp(`^(\\d+)\\.${role}\\.json$`).exec(name)?.[1] ?? [],
+    );
     const name = role === 'timestamp' ? 'timestamp.json' : `${Math.max(...versions.map(Number))}.${role}.json`;
     return JSON.parse(await readFile(join(this.#metadata, name), 'utf8')).signed as Signed;
   }

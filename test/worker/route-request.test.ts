@@ -9,7 +9,8 @@ function decide(url: string, destination = '', mode = 'no-cors', method = 'GET')
   return routeRequest({ url: new URL(url, scope).href, destination, mode, method } as Request, scope, passthrough);
 }
 
-const ACTIVE = 'audioworklet document embed frame iframe json manifest object paintworklet script serviceworker sharedworker style text webidentity worker xslt invented-tomorrow';
+const ACTIVE =
+  'audioworklet document embed frame iframe json manifest object paintworklet script serviceworker sharedworker style text webidentity worker xslt invented-tomorrow';
 const DATA = ['', 'audio', 'font', 'image', 'report', 'track', 'video'];
 
 describe('routeRequest', () => {
@@ -27,7 +28,10 @@ describe('routeRequest', () => {
         if (origin === '' && path === '/elsewhere') continue;
         for (const destination of DATA) expect(decide(origin + path, destination), path + destination).toEqual({ from: 'network' });
         for (const destination of ACTIVE.split(' ')) {
-          expect(decide(origin + path, destination), path + destination).toMatchObject({ from: 'nowhere', error: { code: 'forbidden' } });
+          expect(decide(origin + path, destination), path + destination).toMatchObject({
+            from: 'nowhere',
+            error: { code: 'forbidden' },
+          });
         }
         expect(decide(origin + path, '', 'navigate')).toMatchObject({ from: 'nowhere', error: { code: 'forbidden' } });
       }
