@@ -1,4 +1,4 @@
-import { type DBSchema, deleteDB, type IDBPDatabase, openDB } from 'idb';
+import { type DBSchema, deleteDB, type IDBPDatabase, openDB, type StoreKey, type StoreNames, type StoreValue } from 'idb';
 import type { Violation } from '../messages/messages.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { MetadataStore } from '../tuf/updater.js';
@@ -12,7 +12,7 @@ export interface ReleaseRecord {
   readonly targets: Uint8Array;
 }
 
-/** Everything a starting worker rebuilds its trust from. None of it is believed before it is verified. */
+/** Everything a starting worker rebuilds its trust from. None of it is believed before it is verified, not even its shape. */
 export interface StoredState {
   readonly roots: ReadonlyMap<number, Uint8Array>;
   readonly active: ReleaseRecord | undefined;
@@ -42,8 +42,8 @@ const OPEN_AGAIN_AFTER = 1_000;
 const VIOLATIONS_KEPT = 100;
 
 /**
- * The worker's memory in IndexedDB. Any script on the origin can write there, so this class only checks the shape of what it reads;
- * whoever calls it verifies. One transaction per change of state.
+ * The worker's memory in IndexedDB. Any script on the origin can write there, so whoever reads from it verifies. One transaction per
+ * change of state.
  */
 export class Store implements MetadataStore {
   readonly #name: string;
@@ -68,16 +68,11 @@ export class Store implements MetadataStore {
         releases.get('retired'),
       ]);
     });
-    return {
-      roots: new Map(versions.flatMap((version, i) => (isBytes(roots[i]) ? [[version, roots[i]]] : []))),
-      active: isRecord(active) ? active : undefined,
-      staged: isRecord(staged) ? staged : undefined,
-      retired: isRecord(retired) ? retired : undefined,
-    };
+    return { roots: new Map(versions.map((version, i) => [version, roots[i] as Uint8Array])), active, staged, retired };
   }
 
-  async loadRoot(version: number): Promise<Uint8Array | undefined> {
-    return bytesOrNothing(await this.#run((database) => database.get('roots', version)));
+  loadRoot(version: number): Promise<Uint8Array | undefined> {
+    return this.#get('roots', version);
   }
 
   async saveRoot(version: number, bytes: Uint8Array, discard: readonly string[]): Promise<void> {
@@ -92,22 +87,22 @@ export class Store implements MetadataStore {
     });
   }
 
-  async loadRole(role: string): Promise<Uint8Array | undefined> {
-    return bytesOrNothing(await this.#run((database) => database.get('metadata', role)));
+  loadRole(role: string): Promise<Uint8Array | undefined> {
+    return this.#get('metadata', role);
   }
 
-  async saveRole(role: string, bytes: Uint8Array): Promise<void> {
-    await this.#run((database) => database.put('metadata', bytes, role));
+  saveRole(role: string, bytes: Uint8Array): Promise<void> {
+    return this.#put('metadata', role, bytes);
   }
 
   /** @param hash as the targets metadata lists it, hex. @throws `storage` */
-  async loadFile(hash: string): Promise<Uint8Array | undefined> {
-    return bytesOrNothing(await this.#run((database) => database.get('files', hash)));
+  loadFile(hash: string): Promise<Uint8Array | undefined> {
+    return this.#get('files', hash);
   }
 
   /** @param hash the hash that `bytes` were checked against, hex. @throws `storage` */
-  async saveFile(hash: string, bytes: Uint8Array): Promise<void> {
-    await this.#run((database) => database.put('files', bytes, hash));
+  saveFile(hash: string, bytes: Uint8Array): Promise<void> {
+    return this.#put('files', hash, bytes);
   }
 
   /** The hashes under which files are stored. @throws `storage` */
@@ -116,8 +111,8 @@ export class Store implements MetadataStore {
   }
 
   /** Keeps a complete release beside the active one, or newer metadata of the same release. @throws `storage` */
-  async saveRelease(which: 'active' | 'staged', record: ReleaseRecord): Promise<void> {
-    await this.#run((database) => database.put('releases', record, which));
+  saveRelease(which: 'active' | 'staged', record: ReleaseRecord): Promise<void> {
+    return this.#put('releases', which, record);
   }
 
   /**
@@ -162,6 +157,19 @@ export class Store implements MetadataStore {
     const database = this.#database;
     this.#database = undefined;
     (await database)?.close();
+  }
+
+  async #get(name: 'roots' | 'metadata' | 'files', key: string | number): Promise<Uint8Array | undefined> {
+    const value: unknown = await this.#run((database) => database.get(name, key));
+    return value instanceof Uint8Array ? value : undefined;
+  }
+
+  async #put<Name extends StoreNames<Schema>>(
+    name: Name,
+    key: StoreKey<Schema, Name>,
+    value: StoreValue<Schema, Name>,
+  ): Promise<void> {
+    await this.#run((database) => database.put(name, value, key));
   }
 
   async #run<T>(work: (database: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
@@ -221,19 +229,4 @@ function inTime<T>(opening: Promise<T>): Promise<T> {
     const timer = setTimeout(() => reject(new Error('another page holds the database')), OPEN_WITHIN);
     opening.then(resolve, reject).finally(() => clearTimeout(timer));
   });
-}
-
-function isBytes(value: unknown): value is Uint8Array {
-  return value instanceof Uint8Array;
-}
-
-function bytesOrNothing(value: unknown): Uint8Array | undefined {
-  return isBytes(value) ? value : undefined;
-}
-
-function isRecord(value: unknown): value is ReleaseRecord {
-  const record = value as Partial<ReleaseRecord> | undefined | null;
-  return (
-    Number.isSafeInteger(record?.rootVersion) && isBytes(record?.timestamp) && isBytes(record?.snapshot) && isBytes(record?.targets)
-  );
 }

@@ -48,7 +48,7 @@ function refusalPage({ code, message, facts }: Refusal): string {
   const rows = Object.entries({ reason: code, ...facts }).map(([name, value]) => `<dt>${name}<dd>${escapeHtml(`${value}`)}`);
   return `<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>Page refused</title>
 <style>:root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}body{max-width:40rem;margin:12vh auto;padding:0 1rem}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere;font-family:monospace}</style>
-<h1>This page was not shown</h1><p>What came is not what this site’s signers vouched for.
+<h1>This page was not shown</h1><p>This site shows only what its signers vouched for.
 <p>${escapeHtml(message)}<p>${ADVICE[code] ?? ADVICE_OTHERWISE} Then <a href="">try again</a>.<dl>${rows.join('')}</dl>`;
 }
 

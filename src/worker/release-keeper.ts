@@ -12,6 +12,9 @@ import { firstToExpire, hashesOf, type Release, releaseId, releaseOf, renewed, r
 import { fileKey, readFile } from './verified-files.js';
 import type { Announce, ViolationLog } from './violation-log.js';
 
+/** How long (milliseconds) a navigation waits for newer metadata while the release may still run without. */
+const REFRESH_WITHIN = 5_000;
+
 /** Knows which release is active in this life of the worker, and how to get a newer one. */
 export class ReleaseKeeper {
   readonly #life = crypto.randomUUID();
@@ -57,7 +60,10 @@ export class ReleaseKeeper {
       if (this.freshness() === 'fresh') {
         extend(this.update());
       } else {
-        await this.update();
+        const updated = this.update();
+        extend(updated);
+        // What may still be shown offline is shown soon too when a server does not say no and does not say yes.
+        await (this.freshness() === 'stale' ? Promise.race([updated, after(REFRESH_WITHIN)]) : updated);
         await this.activate();
       }
       if (this.#active && this.freshness() === 'frozen') throw frozen(this.#active);
@@ -289,6 +295,10 @@ function frozen(release: Release): VouchsafeError {
 function diagnosed({ code, message, facts, cause }: VouchsafeError, older: readonly TargetFile[]): VouchsafeError {
   const isOlder = code === 'mismatch' && older.some((file) => facts.actual?.includes(fileKey(file)));
   return new VouchsafeError(code, message, isOlder ? { ...facts, diagnosis: 'older release' } : facts, cause);
+}
+
+function after(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 function summaryOf({ id, files, bytes }: Release): ReleaseSummary {
