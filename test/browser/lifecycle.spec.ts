@@ -194,6 +194,17 @@ test('offline the signed allowance ends, and the app with it until the repositor
   expect(await proofOf(page)).toEqual(EVERYTHING);
 });
 
+test('a stale release is shown although the server holds back its answer', async ({ page, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP, { expires: { timestamp: 8 } });
+  await openApp(page, site.url);
+  await expect.poll(async () => (await statusOf(page)).freshness).toBe('stale');
+  site.server.lie({ match: /timestamp\.json$/, hold: true });
+  expect((await page.reload())?.status()).toBe(200);
+  // Shown while the answer is still awaited: nothing has been given up yet.
+  expect((await statusOf(page)).violations).toEqual([]);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+});
+
 test.describe('C9 a kill in the middle', () => {
   /** Publishes the next release and kills what runs while the server holds back one of its answers. */
   async function startUpdate(page: Page, site: Site, folder: string, held: RegExp): Promise<void> {
