@@ -10,7 +10,7 @@ const releaseFile = (release: number): Plugin => ({
   name: 'demo-release-file',
   generateBundle() {
     const name = NAMES[(release - 1) % NAMES.length];
-    const notes = `release ${release} of the demo. Its scripts, its style and this file differ from those of release ${release - 1}.`;
+    const notes = `release ${release} of the demo. Its scripts and this file differ from those of release ${release - 1}.`;
     this.emitFile({ type: 'asset', fileName: 'release.json', source: `${JSON.stringify({ release, name, notes })}\n` });
   },
 });
