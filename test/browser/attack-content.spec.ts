@@ -31,12 +31,12 @@ test.describe('A1 arbitrary bytes', () => {
   for (const [path, parts] of Object.entries(PARTS)) {
     test(`A1 one bit of ${path} changed on the server never reaches the page`, async ({ page, publishSite }) => {
       const site = await publishSite(FIXTURE_APP);
-      await openApp(page, site.url);
-      expect(await proofOf(page)).toEqual(EVERYTHING);
+      // From another page, so that the browser holds nothing of this one in memory (Firefox shares fonts between pages).
+      await openApp(page, `${site.url}pages/about/`);
       await wipeStoredFiles(page);
       const bytes = await readFile(join(FIXTURE_APP, path));
       site.server.lie({ match: targetFile(path), flip: 'middle' });
-      await page.reload();
+      await page.goto(site.url);
       if (parts.length > 0) {
         const proof = await proofOf(page);
         const different = Object.entries(EVERYTHING).flatMap(([part, value]) => (proof[part] === value ? [] : [part]));
