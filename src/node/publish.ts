@@ -99,7 +99,7 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
     await check(out, project, previous, targets, timestamp?.bytes, now, options.onProgress);
     for (const { path, bytes } of site) await output.write(path, bytes);
     if (timestamp !== undefined) await output.write(METADATA_FOLDER + TIMESTAMP, timestamp.bytes);
-    const notes = { skipped: scan.skipped, warnings: warnings(paths, options.headers ?? []) };
+    const notes = { skipped: scan.skipped, warnings: warnings(base, paths, options.headers ?? []) };
     return report({ out, now, lives, project, previous, metadata, targets, written: output.written, ...notes });
   } finally {
     await output.close();

@@ -4,12 +4,20 @@ import { isPage } from './scan-folder.js';
 /**
  * What can be published but is probably not what was meant.
  *
+ * @param base path that the site is deployed under
  * @param paths target paths
  * @param headers header rules as given
  * @returns one sentence each
  */
-export function warnings(paths: readonly string[], headers: readonly HeaderRule[]): string[] {
+export function warnings(base: string, paths: readonly string[], headers: readonly HeaderRule[]): string[] {
   const found: string[] = [];
+  // The browser finds the worker of a frame or worker by its own URL: what lies outside the scope never asks ours.
+  const closes = (directive: string) => headers.some(({ set }) => directivesOf(set['content-security-policy']).has(directive));
+  if (base !== '/' && !(closes('frame-src') && closes('worker-src'))) {
+    found.push(
+      `Frames and workers from outside ${base} are not seen by the worker of ${base}; sign a content-security-policy with frame-src and worker-src.`,
+    );
+  }
   if (!paths.includes('index.html')) {
     const pages = paths.filter(isPage).slice(0, 3).join(', ');
     found.push(`There is no index.html, so the site's own address shows no page (pages: ${pages}).`);
@@ -33,7 +41,12 @@ export function warnings(paths: readonly string[], headers: readonly HeaderRule[
 }
 
 function shutsOutObjects(policy: string): boolean {
-  const directives = new Map(
+  const directives = directivesOf(policy);
+  return (directives.get('object-src') ?? directives.get('default-src')) === "'none'";
+}
+
+function directivesOf(policy = ''): Map<string, string> {
+  return new Map(
     policy
       .toLowerCase()
       .split(';')
@@ -42,5 +55,4 @@ function shutsOutObjects(policy: string): boolean {
         return [name, values.join(' ')];
       }),
   );
-  return (directives.get('object-src') ?? directives.get('default-src')) === "'none'";
 }

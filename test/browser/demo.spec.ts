@@ -188,6 +188,10 @@ test('the demo publishes the next release, which the app stages and the next nav
   await throwSwitch(page, 'old-release');
   await expect(app.locator('#outcome')).toContainText('refused (rollback)');
   await expectRecovery(page, app);
+  // And its files are recognised, since this browser has run it.
+  await reloading(app, () => throwSwitch(page, 'old-file'));
+  await expect(app.locator('.violations > li', { hasText: 'older release' }).first()).toContainText('assets/lazy.js');
+  await expectRecovery(page, app);
 });
 
 test('the demo starts again on what it has, takes a free port for a busy one, and ends on Ctrl-C', async ({ demo, page }) => {

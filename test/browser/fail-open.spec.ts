@@ -193,6 +193,50 @@ test('C13 a signed frame-src closes what every engine loads past the service wor
   expect(requestsPastTheWorker(closed, since)).toEqual([]);
 });
 
+test('C13 a signed policy closes what no worker of the scope sees: frames and workers from outside of it', async ({
+  page,
+  publishSite,
+}) => {
+  const site = await publishSite(FIXTURE_APP, { base: '/app/' });
+  const scope = site.url;
+  const policy = `object-src 'none'; frame-src ${scope}; worker-src ${scope}`;
+  await site.publish(FIXTURE_APP, { headers: [{ path: '**', set: { 'content-security-policy': policy } }] });
+  await openApp(page, scope);
+  plantEvil(site);
+  const since = site.server.requests.length;
+  const outcomes = await page.evaluate(async () => {
+    const refused = (start: () => void) =>
+      new Promise((resolve) => {
+        addEventListener('message', () => resolve('came'));
+        document.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => resolve(effectiveDirective), {
+          once: true,
+        });
+        start();
+      });
+    const work = (type: WorkerType) => () => {
+      try {
+        new Worker('/evil.js', { type }).onmessage = () => postMessage('came');
+      } catch {
+        // Some engines throw, and all of them report the violation.
+      }
+    };
+    const script = Object.assign(document.createElement('script'), { src: '/evil-script.js' });
+    const scriptRefused = new Promise((resolve) => {
+      script.onload = () => resolve('came');
+      script.onerror = () => resolve('refused');
+    });
+    document.head.append(script);
+    return [
+      await refused(() => document.body.append(Object.assign(document.createElement('iframe'), { src: '/evil.html' }))),
+      await refused(work('classic')),
+      await refused(work('module')),
+      await scriptRefused,
+    ];
+  });
+  expect(outcomes).toEqual(['frame-src', 'worker-src', 'worker-src', 'refused']);
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+});
+
 test('a worker that cannot even start its work refuses everything', async ({ page, publishSite }) => {
   const site = await publishSite(FIXTURE_APP);
   const script = await readFile(join(site.out, 'vouchsafe-worker.js'), 'utf8');

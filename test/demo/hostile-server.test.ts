@@ -5,8 +5,12 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HostileServer } from '../../src/demo/hostile-server.js';
 
+const HASH_0 = '0'.repeat(64);
 const HASH_A = 'a'.repeat(64);
 const HASH_B = 'b'.repeat(64);
+
+const targetsMetadata = (sha256: string): string =>
+  JSON.stringify({ signed: { targets: { 'js/app.js': { hashes: { sha256 } } } } });
 
 const write = async (directory: string, files: Record<string, string>): Promise<string> => {
   for (const [name, content] of Object.entries(files)) {
@@ -50,6 +54,9 @@ beforeEach(async () => {
   await write(join(root, 'older'), {
     'vouchsafe/metadata/timestamp.json': '{"version":1}',
     [`vouchsafe/targets/js/${HASH_A}.app.js`]: 'old app',
+    [`vouchsafe/targets/js/${HASH_0}.app.js`]: 'older app',
+    'vouchsafe/metadata/9.targets.json': targetsMetadata(HASH_0),
+    'vouchsafe/metadata/10.targets.json': targetsMetadata(HASH_A),
   });
   server = await HostileServer.start(join(root, 'out'));
 });
@@ -164,7 +171,7 @@ describe('a lying server', () => {
     ]);
   });
 
-  it('swaps two files, and replays an older directory by path or by what follows the hash', async () => {
+  it('swaps two files, and replays an older directory: metadata by name, a target by its hash there', async () => {
     server.lie({ match: /timestamp/, swapWith: '/vouchsafe-worker.js' });
     expect(await textOf('/vouchsafe/metadata/timestamp.json')).toBe('worker()');
     server.lie({ match: /./, from: join(root, 'older') });

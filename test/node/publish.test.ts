@@ -199,6 +199,16 @@ describe('the release manifest', () => {
     await expect(workspace.published()).resolves.toMatchObject({ warnings: [expect.stringContaining('cafe\u0301.css')] });
   });
 
+  test('a site below the root is warned that frames and workers from elsewhere are not seen, unless its policy names them', async () => {
+    const workspace = await Workspace.make();
+    await expect(workspace.published({ base: '/app/' })).resolves.toMatchObject({
+      warnings: [expect.stringContaining('outside /app/')],
+    });
+    const policy = "object-src 'none'; frame-src https://a.example/app/; worker-src https://a.example/app/";
+    const headers = [{ path: '**', set: { 'content-security-policy': policy } }];
+    await expect((await Workspace.make()).published({ base: '/app/', headers })).resolves.toMatchObject({ warnings: [] });
+  });
+
   test('a site without an index.html is warned about', async () => {
     const workspace = await Workspace.make({ 'start.html': '' });
     await expect(workspace.published()).resolves.toMatchObject({ warnings: [expect.stringContaining('no index.html')] });
