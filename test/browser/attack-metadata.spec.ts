@@ -251,3 +251,39 @@ test('A11 a root that is not signed by both thresholds, skips a version or repea
   await thief.write('root', 3, await signMetadata({ ...rotated, version: 3 }, [stranger]));
   await expectRefused(page, 'unsigned', { role: 'root', version: 3 });
 });
+
+test.describe('A14 a key replaced by a newer root', () => {
+  /** Publishes only a root that gives a role another key. Nothing that the new key signed is there yet. */
+  async function replaceKey(site: Site, role: 'targets' | 'timestamp'): Promise<void> {
+    const thief = new Thief(site);
+    const key = await ed25519Signer(new Uint8Array(32).fill(5));
+    const roles = { [role]: { keys: [key], threshold: 1 } };
+    const root = await nextRoot(await thief.read('root', 1), roles, await thief.signers('root'), Date.now() + 3_600_000);
+    await thief.write('root', 2, root);
+  }
+
+  test('A14 no stored release runs on a revoked targets key', async ({ page, publishSite, folder }) => {
+    const site = await publishSite(await makeRelease(folder, 'one'));
+    await openApp(page, site.url);
+    await replaceKey(site, 'targets');
+    expect(await update(page)).toMatchObject({ outcome: 'failed', refusal: { code: 'unsigned', facts: { role: 'targets' } } });
+    await stopWorker(page);
+    expect((await page.goto(site.url))?.status()).toBe(503);
+    await expect(page.locator('dd').first()).toHaveText('unsigned');
+  });
+
+  test('A14 a replaced timestamp key does not take a running release away before the new timestamp is there', async ({
+    page,
+    publishSite,
+    folder,
+  }) => {
+    const site = await publishSite(await makeRelease(folder, 'one'));
+    await openApp(page, site.url);
+    await replaceKey(site, 'timestamp');
+    expect(await update(page)).toMatchObject({ outcome: 'failed', refusal: { code: 'unsigned', facts: { role: 'timestamp' } } });
+    await stopWorker(page);
+    await page.goto(site.url);
+    expect(await releaseShown(page)).toBe('one');
+    expect(await statusOf(page)).toMatchObject({ freshness: 'fresh', root: { version: 2 }, timestamp: { version: 1 } });
+  });
+});
