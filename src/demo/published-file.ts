@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 
 /** A file of a published directory as an honest static server answers it. */
 export interface PublishedFile {
@@ -67,9 +67,20 @@ export async function findFile(directory: string, path: string): Promise<Publish
   return page && { status: 404, bytes: page, headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-cache' } };
 }
 
+/** The hash of a target in the newest targets metadata of a published directory, unverified: it is the attacker who asks. */
+const newestHash = async (metadata: string, target: string): Promise<string | undefined> => {
+  const versions = (await readdir(metadata).catch(() => [])).flatMap((name) => /^(\d+)\.targets\.json$/.exec(name)?.[1] ?? []);
+  const newest = await read(join(metadata, `${Math.max(...versions.map(Number))}.targets.json`));
+  if (newest === undefined) return undefined;
+  const { signed } = JSON.parse(Buffer.from(newest).toString()) as {
+    signed: { targets: Record<string, { hashes: { sha256?: string } }> };
+  };
+  return signed.targets[target]?.hashes.sha256;
+};
+
 /**
- * Finds the same file in another release's directory: by its path or, since a target's name starts with its hash, by its folder and
- * what follows the hash.
+ * Finds the same file in another release's directory: metadata by its name, and a target, whose file name starts with its hash, by what
+ * the other release's targets metadata says its hash is there.
  *
  * @param directory the other release's published directory
  * @param path URL path, percent-encoded, with a leading slash
@@ -78,11 +89,9 @@ export async function findFile(directory: string, path: string): Promise<Publish
 export async function findCounterpart(directory: string, path: string): Promise<Uint8Array | undefined> {
   const located = locate(directory, path);
   if (located === undefined) return undefined;
-  const hashed = /^[0-9a-f]{64,128}(\..+)$/.exec(basename(located));
-  if (hashed?.[1] === undefined) return read(located);
-  const suffix = hashed[1];
-  const folder = dirname(located);
-  const names = await readdir(folder).catch(() => []);
-  const other = names.find((name) => name !== basename(located) && name.slice(name.indexOf('.')) === suffix);
-  return other === undefined ? read(located) : read(join(folder, other));
+  const [, before, folder, name] = /^(.*\/)targets\/(.*\/)?[0-9a-f]{64}\.([^/]+)$/.exec(path) ?? [];
+  const metadata = before === undefined ? undefined : locate(directory, `${before}metadata/timestamp.json`);
+  if (metadata === undefined || name === undefined) return read(located);
+  const hash = await newestHash(dirname(metadata), decodeURIComponent(`${folder ?? ''}${name}`));
+  return hash === undefined ? undefined : read(join(dirname(located), `${hash}.${decodeURIComponent(name)}`));
 }

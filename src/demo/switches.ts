@@ -59,7 +59,8 @@ export const SWITCHES: readonly Switch[] = [
     id: 'old-file',
     title: 'Serve old files as new',
     does: 'The lazy chunk and the JSON come from the release before: real files, once signed, at the wrong time. The app asks for its files again.',
-    shows: 'Both are refused (mismatch): what was signed once is not what is signed for this release.',
+    shows:
+      'Both are refused (mismatch): what was signed once is not what is signed for this release. A browser that has run the release before says so: publish the next one and try again.',
     order: 'wipe',
     throwIt: (server, site) => {
       const lazy = targetFile('assets/lazy.js');

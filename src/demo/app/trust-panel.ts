@@ -50,7 +50,7 @@ export function showTrust(status: Status): void {
 }
 
 /** What is told of a violation, in this order. */
-const FACTS = ['path', 'role', 'version', 'url', 'status', 'expected', 'actual'] as const;
+const FACTS = ['diagnosis', 'path', 'role', 'version', 'url', 'status', 'expected', 'actual'] as const;
 
 function violationItem(violation: Violation): HTMLLIElement {
   const item = document.createElement('li');
