@@ -79,7 +79,7 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
   const scan = await scanFolder(directory);
   const paths = scan.files.map(({ path }) => path);
   const passthrough = checkPassthrough(options.passthrough ?? [], base, paths);
-  const site = await siteFiles({ base, passthrough, root: project.newest.bytes, paths, bundles: options.bundles });
+  const site = await siteFiles({ base, passthrough, roots: [...project.roots.values()], paths, bundles: options.bundles });
   const sources = await describeSources(scan.files, options.onProgress);
   const otherEncoding = sources.filter(({ isUtf8 }) => !isUtf8).map(({ target }) => target.path);
   const manifest = releaseManifest(paths, otherEncoding, options);

@@ -14,8 +14,8 @@ export interface SiteOptions {
   readonly base: string;
   /** Path prefixes that go to the network, for data. */
   readonly passthrough: readonly string[];
-  /** The newest root metadata, as signed. */
-  readonly root: Uint8Array;
+  /** Every version of the root metadata, as signed, oldest first. */
+  readonly roots: readonly Uint8Array[];
   /** Target paths of the release. */
   readonly paths: readonly string[];
   /** Folder with `worker.js`, `loader.js` and `loader.html`; the package's own by default. */
@@ -113,8 +113,9 @@ export function checkPassthrough(prefixes: readonly string[], base: string, path
 
 /** The fields stand in a fixed order, so that the same configuration is the same script. */
 function workerConfig(options: SiteOptions): string {
+  const utf8 = new TextDecoder('utf-8', { fatal: true });
   const config: WorkerConfig = {
-    root: new TextDecoder('utf-8', { fatal: true }).decode(options.root),
+    roots: options.roots.map((root) => utf8.decode(root)),
     metadata: METADATA_FOLDER,
     targets: TARGETS_FOLDER,
     passthrough: options.passthrough,

@@ -3,8 +3,11 @@
  * from one release of the app to the next, so that the script stays byte-identical between releases.
  */
 export interface WorkerConfig {
-  /** The trusted root metadata, its JSON text exactly as signed. */
-  readonly root: string;
+  /**
+   * The trusted root metadata, as JSON texts exactly as signed: every version, oldest first. The newest is what is trusted; those before
+   * it only open a stored release that was signed in their day.
+   */
+  readonly roots: readonly string[];
   /** Where the TUF metadata is, relative to the worker's scope, with a trailing slash. */
   readonly metadata: string;
   /** Where the TUF targets are, relative to the worker's scope, with a trailing slash. */

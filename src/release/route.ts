@@ -7,8 +7,8 @@ export type Route =
   /** A navigation to a directory without its slash: the page's relative URLs only work with it. */
   | { readonly kind: 'redirect'; readonly path: string };
 
-/** Whether a request loads a page (a document or a frame) or something for one. */
-export type Purpose = 'navigation' | 'subresource';
+/** What a request is for: a document of its own, a frame in one, or something for either. The first two are navigations. */
+export type Purpose = 'document' | 'frame' | 'subresource';
 
 /**
  * The target paths of a URL, as any static file server would have it, decided from signed data alone. Query and fragment play no part,
@@ -30,18 +30,17 @@ export function resolveRoute(
 ): Route | undefined {
   const path = targetPath(scopePath, pathname);
   if (path === undefined) return undefined;
+  const isNavigation = purpose !== 'subresource';
   if (path === '' || path.endsWith('/')) {
     const index = path + manifest.navigation.index;
     if (isListed(index)) return { kind: 'target', path: index };
   } else {
     if (isListed(path)) return { kind: 'target', path };
-    if (purpose === 'navigation' && isListed(`${path}/${manifest.navigation.index}`))
-      return { kind: 'redirect', path: `${pathname}/` };
+    if (isNavigation && isListed(`${path}/${manifest.navigation.index}`)) return { kind: 'redirect', path: `${pathname}/` };
   }
   const { fallback } = manifest.navigation;
   const hasExtension = /\.[^/]*$/.test(path);
-  if (purpose === 'navigation' && fallback !== undefined && !hasExtension && isListed(fallback))
-    return { kind: 'target', path: fallback };
+  if (isNavigation && fallback !== undefined && !hasExtension && isListed(fallback)) return { kind: 'target', path: fallback };
   return undefined;
 }
 

@@ -116,23 +116,26 @@ export class Store implements MetadataStore {
   }
 
   /**
-   * Makes a release the active one, the active one the retired one, and forgets the staged one and every file that is not to be kept: old
-   * or new, whole, whenever the worker is killed.
+   * Makes a release the active one, the active one the retired one, and forgets the staged one: old or new, whole, whenever the worker is
+   * killed.
    *
    * @param record the release
-   * @param hashes the files to keep: all of its own, and what an update under way has stored
    * @throws `storage`
    */
-  async activate(record: ReleaseRecord, hashes: ReadonlySet<string>): Promise<void> {
+  async activate(record: ReleaseRecord): Promise<void> {
     await this.#run(async (database) => {
-      const transaction = database.transaction(['releases', 'files'], 'readwrite');
-      const releases = transaction.objectStore('releases');
-      const files = transaction.objectStore('files');
-      const retired = await releases.get('active');
-      if (retired) await releases.put(retired, 'retired');
-      await Promise.all([releases.put(record, 'active'), releases.delete('staged')]);
-      const unused = (await files.getAllKeys()).filter((hash) => !hashes.has(hash));
-      await Promise.all([...unused.map((hash) => files.delete(hash)), transaction.done]);
+      const { store, done } = database.transaction('releases', 'readwrite');
+      const retired = await store.get('active');
+      await Promise.all([retired && store.put(retired, 'retired'), store.put(record, 'active'), store.delete('staged'), done]);
+    });
+  }
+
+  /** Forgets every file but these. @throws `storage` */
+  async keepFiles(hashes: ReadonlySet<string>): Promise<void> {
+    await this.#run(async (database) => {
+      const { store, done } = database.transaction('files', 'readwrite');
+      const unused = (await store.getAllKeys()).filter((hash) => !hashes.has(hash));
+      await Promise.all([...unused.map((hash) => store.delete(hash)), done]);
     });
   }
 
@@ -150,13 +153,6 @@ export class Store implements MetadataStore {
   /** The recorded violations, oldest first. @throws `storage` */
   async loadViolations(): Promise<Violation[]> {
     return this.#run((database) => database.getAll('violations'));
-  }
-
-  /** Closes the connection; the next call opens another. */
-  async close(): Promise<void> {
-    const database = this.#database;
-    this.#database = undefined;
-    (await database)?.close();
   }
 
   async #get(name: 'roots' | 'metadata' | 'files', key: string | number): Promise<Uint8Array | undefined> {

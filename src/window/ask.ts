@@ -11,12 +11,12 @@ const ASK_AGAIN_AFTER = 2_000;
 /**
  * Sends a request to the worker and waits for its reply, for as long as that takes.
  *
- * @param worker an active service worker of ours
+ * @param registration of our worker. The active worker is looked up each time: one that was replaced no longer answers
  * @param name which request
  * @returns the reply's value
  * @throws RefusedError with the worker's code
  */
-export function ask<Name extends keyof Replies>(worker: ServiceWorker, name: Name): Promise<Replies[Name]> {
+export function ask<Name extends keyof Replies>(registration: ServiceWorkerRegistration, name: Name): Promise<Replies[Name]> {
   return new Promise((resolve, reject) => {
     const send = () => {
       const { port1, port2 } = new MessageChannel();
@@ -27,7 +27,7 @@ export function ask<Name extends keyof Replies>(worker: ServiceWorker, name: Nam
         else reject(new RefusedError(data.refusal));
       };
       const request: Request = { vouchsafe: name };
-      worker.postMessage(request, [port2]);
+      registration.active?.postMessage(request, [port2]);
     };
     const timer = setInterval(send, ASK_AGAIN_AFTER);
     send();

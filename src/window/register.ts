@@ -113,7 +113,8 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   }
 
   async #ask<Name extends keyof Replies>(name: Name): Promise<Replies[Name]> {
-    return ask(await activated(this.registration), name);
+    await activated(this.registration);
+    return ask(this.registration, name);
   }
 }
 

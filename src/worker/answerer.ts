@@ -1,4 +1,4 @@
-import type { RouteHandlerCallbackOptions, RouteHandlerObject } from 'workbox-core/types.js';
+import type { RouteHandlerCallback } from 'workbox-core/types.js';
 import type { WorkerConfig } from '../release/config.js';
 import { headersFor } from '../release/manifest.js';
 import { resolveRoute } from '../release/route.js';
@@ -6,43 +6,40 @@ import { VouchsafeError } from '../tuf/errors.js';
 import type { ReleaseKeeper } from './release-keeper.js';
 import { routeRequest } from './route-request.js';
 
-/** Answers requests from the active release. Has the form of a Workbox route handler. */
-export class Answerer implements RouteHandlerObject {
-  readonly #config: WorkerConfig;
-  readonly #scope: URL;
-  readonly #keeper: ReleaseKeeper;
-
-  constructor(config: WorkerConfig, scope: URL, keeper: ReleaseKeeper) {
-    this.#config = config;
-    this.#scope = scope;
-    this.#keeper = keeper;
-  }
-
-  /**
-   * Answers one request.
-   *
-   * @param options the fetch event and its request
-   * @returns a response whose body was hashed just now and whose headers are all signed, or the network's for data from elsewhere
-   * @throws a VouchsafeError that says why it is refused
-   */
-  handle = async ({ event, request, url }: RouteHandlerCallbackOptions): Promise<Response> => {
-    const decision = routeRequest(request, this.#scope, this.#config.passthrough);
+/**
+ * Makes the handler that answers requests from the active release. It has the form of a Workbox route handler.
+ *
+ * It answers with a response whose body was hashed just now and whose headers are all signed, or with the network's for data from
+ * elsewhere, or throws the VouchsafeError that says why the request is refused.
+ *
+ * @param config the worker's configuration
+ * @param scope the worker's scope
+ * @param keeper has the active release
+ */
+export function answerer(config: WorkerConfig, scope: URL, keeper: ReleaseKeeper): RouteHandlerCallback {
+  return async ({ event, request, url }) => {
+    const decision = routeRequest(request, scope, config.passthrough);
     if (decision.from === 'nowhere') throw decision.error;
-    if (decision.from === 'network') return fetch(request);
+    // A request that the page takes back, or an API that is down, is no refusal of ours.
+    if (decision.from === 'network') return fetch(request).catch(() => Response.error());
 
-    const release = await this.#keeper.releaseFor(decision.purpose, (work) => event.waitUntil(work));
-    const isListed = (path: string) => release.targets.has(path);
-    const route = resolveRoute(release.manifest, isListed, this.#scope.pathname, url.pathname, decision.purpose);
-    if (route?.kind === 'redirect') return Response.redirect(this.#scope.origin + route.path + url.search, 302);
-    const target = route && release.targets.get(route.path);
+    const { purpose } = decision;
+    const release = await keeper.releaseFor(purpose, (work) => event.waitUntil(work));
+    const { manifest, targets } = release;
+    const route = resolveRoute(manifest, (path) => targets.has(path), scope.pathname, url.pathname, purpose);
+    if (route?.kind === 'redirect') return Response.redirect(scope.origin + route.path + url.search, 302);
+    const target = route && targets.get(route.path);
     if (!target) {
       // Browsers guess this name for every site; that it has none is neither an attack nor a mistake.
       if (url.pathname === '/favicon.ico') return new Response(null, { status: 404 });
-      const message = 'The signed release has no such file.';
-      throw new VouchsafeError('not-found', message, { url: request.url, expected: 'a file of the release', actual: 'not listed' });
+      throw new VouchsafeError('not-found', 'The signed release has no such file.', {
+        url: url.href,
+        expected: 'a file of the release',
+        actual: 'not listed',
+      });
     }
-    const bytes = await this.#keeper.read(release, target);
-    const headers = headersFor(release.manifest, target.path).set('content-length', String(target.length));
+    const bytes = await keeper.read(release, target);
+    const headers = headersFor(manifest, target.path).set('content-length', String(target.length));
     return new Response(request.method === 'HEAD' ? null : (bytes as Uint8Array<ArrayBuffer>), { headers: [...headers] });
   };
 }

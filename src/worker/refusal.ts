@@ -36,9 +36,8 @@ export function refusalResponse(request: Request, refusal: Refusal): Response {
 /** What a person can do, by code. */
 const ADVICE: { readonly [Code in ErrorCode]?: string } = {
   'not-found': 'Check the address.',
-  expired: 'Check this device’s clock, or wait until the site renews its signatures.',
+  expired: 'Check this device’s clock, or wait for new signatures.',
   unreachable: 'Check your connection.',
-  'too-slow': 'Check your connection.',
   redirected: 'If this network wants you to sign in, do so in another tab.',
   storage: 'Allow this site to store data, or make room on the disk.',
 };

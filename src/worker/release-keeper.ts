@@ -55,20 +55,15 @@ export class ReleaseKeeper {
    */
   async releaseFor(purpose: Purpose, extend: (work: Promise<unknown>) => void): Promise<Release> {
     await this.#open();
-    if (purpose === 'navigation') {
-      await this.activate();
-      if (this.freshness() === 'fresh') {
-        extend(this.update());
-      } else {
-        const updated = this.update();
-        extend(updated);
-        // What may still be shown offline is shown soon too when a server does not say no and does not say yes.
-        await (this.freshness() === 'stale' ? Promise.race([updated, after(REFRESH_WITHIN)]) : updated);
-        await this.activate();
-      }
+    if (purpose === 'subresource') {
+      if (!this.#active) await this.update();
+    } else {
+      // Not for a frame: the page around it is of the active release, and so are the files it still asks for.
+      if (purpose === 'document') await this.activate();
+      if (this.freshness() === 'fresh') extend(this.update());
+      else await this.#refresh(extend);
+      if (purpose === 'document') await this.activate();
       if (this.#active && this.freshness() === 'frozen') throw frozen(this.#active);
-    } else if (!this.#active) {
-      await this.update();
     }
     if (this.#active) return this.#active;
     throw this.#failure ?? new VouchsafeError('not-found', 'No release is there yet.');
@@ -119,8 +114,10 @@ export class ReleaseKeeper {
   }
 
   /** What the worker trusts right now. Never rejects. */
-  async status(): Promise<Status> {
+  async status(extend: (work: Promise<unknown>) => void): Promise<Status> {
     await this.#open();
+    // Whether expired metadata means stale or frozen, only the repository can say.
+    if (this.freshness() === 'stale' && !this.#failure) await this.#refresh(extend);
     return {
       life: this.#life,
       freshness: this.freshness(),
@@ -132,6 +129,13 @@ export class ReleaseKeeper {
     };
   }
 
+  /** Waits for an update; not for long when the release may run without, as offline. */
+  async #refresh(extend: (work: Promise<unknown>) => void): Promise<void> {
+    const updated = this.update();
+    extend(updated);
+    await (this.freshness() === 'stale' ? Promise.race([updated, after(REFRESH_WITHIN)]) : updated);
+  }
+
   #open(): Promise<void> {
     this.#opening ??= this.#restoreAll();
     return this.#opening;
@@ -140,9 +144,11 @@ export class ReleaseKeeper {
   async #restoreAll(): Promise<void> {
     try {
       const state = await this.#store.loadState();
-      this.#active = await this.#restore(state, state.active);
-      this.#staged = await this.#restore(state, state.staged);
+      this.#active ??= await this.#restore(state, state.active);
+      this.#staged ??= await this.#restore(state, state.staged);
     } catch (error) {
+      // The store may be there again a moment later.
+      this.#opening = undefined;
       await this.#violations.record(error, 'storage');
     }
   }
@@ -150,7 +156,7 @@ export class ReleaseKeeper {
   async #restore(state: StoredState, record: ReleaseRecord | undefined): Promise<Release | undefined> {
     if (!record) return undefined;
     try {
-      const { metadata, newest } = await restore(this.#root(), state, record, Date.now());
+      const { metadata, newest } = await restore(this.#roots(), state, record, Date.now());
       const updater = this.#updater();
       return await releaseOf(metadata, newest, (target) => this.#read(target, updater, newest.consistentSnapshot));
     } catch (error) {
@@ -181,19 +187,23 @@ export class ReleaseKeeper {
 
   async #take(metadata: TrustedMetadata, updater: Updater): Promise<UpdateResult> {
     const id = await releaseId(metadata);
+    // Which release is staged and which active is only clear when none is on its way from one to the other.
+    await this.#activating;
     if (id === this.#active?.id) {
       this.#active = renewed(this.#active, metadata);
       await this.#store.saveRelease('active', this.#active.record);
       return { outcome: 'current' };
     }
     if (id === this.#staged?.id) {
-      this.#staged = renewed(this.#staged, metadata);
-      await this.#store.saveRelease('staged', this.#staged.record);
-      return { outcome: 'staged', release: summaryOf(this.#staged) };
+      const staged = renewed(this.#staged, metadata);
+      this.#staged = staged;
+      await this.#store.saveRelease('staged', staged.record);
+      return { outcome: 'staged', release: summaryOf(staged) };
     }
     const { root } = metadata;
     const release = await releaseOf(metadata, root, (target) => this.#read(target, updater, root.consistentSnapshot));
     this.#arriving = release;
+    await this.#store.keepFiles(this.#wantedHashes());
     await downloadMissing(
       release,
       this.#store,
@@ -214,16 +224,19 @@ export class ReleaseKeeper {
     await this.#open();
     const release = this.#staged;
     if (!release) return undefined;
-    const kept = hashesOf(release);
-    // An update may be storing the files of a release that is newer still.
-    if (this.#arriving) for (const hash of hashesOf(this.#arriving)) kept.add(hash);
-    await this.#store.activate(release.record, kept);
+    await this.#store.activate(release.record);
     if (this.#active) this.#retired = Promise.resolve(this.#active.targets);
     this.#active = release;
-    this.#staged = undefined;
+    if (this.#staged === release) this.#staged = undefined;
+    await this.#store.keepFiles(this.#wantedHashes());
     await this.#announce({ vouchsafe: 'activated', release: summaryOf(release) });
     await this.#announceFreshness();
     return summaryOf(release);
+  }
+
+  /** The files of the active and the staged release, and of the one that an update under way is storing. */
+  #wantedHashes(): Set<string> {
+    return new Set([this.#active, this.#staged, this.#arriving].flatMap((release) => (release ? [...hashesOf(release)] : [])));
   }
 
   #read(target: TargetFile, updater: Updater, consistentSnapshot: boolean): Promise<Uint8Array> {
@@ -251,7 +264,7 @@ export class ReleaseKeeper {
   async #restoreRetired(): Promise<Release['targets'] | undefined> {
     try {
       const state = await this.#store.loadState();
-      return state.retired && (await restore(this.#root(), state, state.retired, Date.now())).metadata.targets?.files;
+      return state.retired && (await restore(this.#roots(), state, state.retired, Date.now())).metadata.targets?.files;
     } catch {
       // It is only for a better word in an error.
       return undefined;
@@ -260,7 +273,7 @@ export class ReleaseKeeper {
 
   #updater(): Updater {
     return new Updater({
-      root: this.#root(),
+      root: this.#roots().at(-1) ?? new Uint8Array(),
       store: this.#store,
       fetch: (url, init) => fetch(url, init),
       metadataUrl: new URL(this.#config.metadata, this.#scope).href,
@@ -268,8 +281,8 @@ export class ReleaseKeeper {
     });
   }
 
-  #root(): Uint8Array {
-    return new TextEncoder().encode(this.#config.root);
+  #roots(): Uint8Array[] {
+    return this.#config.roots.map((root) => new TextEncoder().encode(root));
   }
 
   async #announceFreshness(): Promise<void> {

@@ -79,7 +79,7 @@ export function firstToExpire({ trusted }: Release): { role: string; version: nu
  * must not take a running app away while the new timestamp has not arrived, so those two are verified under the release's own root; the
  * targets metadata, which alone says what code runs, is also verified under the newest.
  *
- * @param root the compiled-in root metadata
+ * @param roots the compiled-in root metadata, oldest first
  * @param state what is stored
  * @param record the release in it
  * @param now milliseconds since 1970
@@ -87,14 +87,14 @@ export function firstToExpire({ trusted }: Release): { role: string; version: nu
  * @throws the core's codes
  */
 export async function restore(
-  root: Uint8Array,
+  roots: readonly Uint8Array[],
   state: StoredState,
   record: ReleaseRecord,
   now: number,
 ): Promise<{ metadata: TrustedMetadata; newest: Root }> {
-  const newest = await loadRoots(root, state, now, Number.POSITIVE_INFINITY);
+  const newest = await loadRoots(roots, state, now, Number.POSITIVE_INFINITY);
   const isOlder = record.rootVersion < newest.root.version;
-  const metadata = isOlder ? await loadRoots(root, state, now, record.rootVersion) : newest;
+  const metadata = isOlder ? await loadRoots(roots, state, now, record.rootVersion) : newest;
   await metadata.loadTimestamp(record.timestamp);
   await metadata.loadSnapshot(record.snapshot);
   const targets = await metadata.loadTargets(record.targets);
@@ -102,8 +102,10 @@ export async function restore(
   return { metadata, newest: newest.root };
 }
 
-async function loadRoots(root: Uint8Array, state: StoredState, now: number, last: number): Promise<TrustedMetadata> {
-  const metadata = await TrustedMetadata.fromRoot(root, now);
+async function loadRoots(roots: readonly Uint8Array[], state: StoredState, now: number, last: number): Promise<TrustedMetadata> {
+  const [first = new Uint8Array(), ...later] = roots;
+  const metadata = await TrustedMetadata.fromRoot(first, now);
+  for (const next of later) if (metadata.root.version < last) await metadata.loadRoot(next);
   while (metadata.root.version < last) {
     const next = state.roots.get(metadata.root.version + 1);
     if (!next) break;

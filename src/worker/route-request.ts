@@ -36,7 +36,8 @@ export function routeRequest(request: Request, scope: URL, passthrough: readonly
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return nowhere(request, `A file of the release is not answered to the method ${request.method}.`, 'GET or HEAD');
   }
-  return { from: 'release', purpose: isNavigation ? 'navigation' : 'subresource' };
+  const purpose = !isNavigation ? 'subresource' : request.destination === 'document' ? 'document' : 'frame';
+  return { from: 'release', purpose };
 }
 
 function nowhere(request: Request, message: string, expected: string): Decision {

@@ -1,9 +1,10 @@
 import { clientsClaim } from 'workbox-core/clientsClaim.js';
+import type { RouteHandlerCallback } from 'workbox-core/types.js';
 import type { Request as PageRequest, Reply, WorkerEvent } from '../messages/messages.js';
 import type { WorkerConfig } from '../release/config.js';
 import { Store } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
-import { Answerer } from './answerer.js';
+import { answerer } from './answerer.js';
 import { refusalResponse, toRefusal } from './refusal.js';
 import { ReleaseKeeper } from './release-keeper.js';
 import { ViolationLog } from './violation-log.js';
@@ -26,27 +27,27 @@ export function startWorker(config: WorkerConfig): void {
   const store = new Store(scope.href);
   const violations = new ViolationLog(store, announce);
   const keeper = new ReleaseKeeper(config, scope, store, violations, announce);
-  const answerer = new Answerer(config, scope, keeper);
+  const answer = answerer(config, scope, keeper);
 
   // First and synchronously: a listener that returns or throws before `respondWith` leaves the request to the network.
-  self.addEventListener('fetch', (event) => event.respondWith(answerOrRefuse(event, answerer, violations).catch(lastResort)));
+  self.addEventListener('fetch', (event) => event.respondWith(answerOrRefuse(event, answer, violations).catch(lastResort)));
 
   self.addEventListener('message', (event) => {
     const request = event.data as PageRequest | undefined;
     const port = event.ports[0];
-    if (port && request?.vouchsafe) event.waitUntil(reply(keeper, request).then((answer) => port.postMessage(answer)));
+    if (port && request?.vouchsafe) event.waitUntil(reply(keeper, request, event).then((answer) => port.postMessage(answer)));
   });
 
   self.addEventListener('install', (event) => {
     void self.skipWaiting();
-    switchOffAutoPreload(event);
+    event.waitUntil(switchOffAutoPreload(event).catch(() => {}));
   });
   clientsClaim();
 }
 
-async function answerOrRefuse(event: FetchEvent, answerer: Answerer, violations: ViolationLog): Promise<Response> {
+async function answerOrRefuse(event: FetchEvent, answer: RouteHandlerCallback, violations: ViolationLog): Promise<Response> {
   try {
-    return await answerer.handle({ event, request: event.request, url: new URL(event.request.url) });
+    return await answer({ event, request: event.request, url: new URL(event.request.url) });
   } catch (error) {
     event.waitUntil(violations.record(error, 'request'));
     return refusalResponse(event.request, toRefusal(error));
@@ -58,11 +59,11 @@ function lastResort(): Response {
   return new Response(null, { status: 503 });
 }
 
-async function reply(keeper: ReleaseKeeper, request: PageRequest): Promise<Reply> {
+async function reply(keeper: ReleaseKeeper, request: PageRequest, event: ExtendableEvent): Promise<Reply> {
   try {
     switch (request.vouchsafe) {
       case 'status':
-        return { ok: true, value: await keeper.status() };
+        return { ok: true, value: await keeper.status((work) => event.waitUntil(work)) };
       case 'update':
         return { ok: true, value: await keeper.updateFromNow() };
       case 'activate':
@@ -76,28 +77,25 @@ async function reply(keeper: ReleaseKeeper, request: PageRequest): Promise<Reply
 }
 
 async function announce(event: WorkerEvent): Promise<void> {
-  // The loader is not controlled yet when the first release arrives.
-  const clients = await self.clients.matchAll({ includeUncontrolled: true, type: 'window' });
-  for (const client of clients) if (client.url.startsWith(self.registration.scope)) client.postMessage(event);
+  try {
+    // The loader is not controlled yet when the first release arrives.
+    const clients = await self.clients.matchAll({ includeUncontrolled: true, type: 'window' });
+    for (const client of clients) if (client.url.startsWith(self.registration.scope)) client.postMessage(event);
+  } catch {
+    // Nobody hears it; what it is about goes on all the same.
+  }
 }
 
 /** Chromium's static routes, not yet in TypeScript's types. */
 interface InstallEventWithRoutes extends ExtendableEvent {
-  addRoutes?(rules: { condition: { urlPattern: unknown }; source: string }): Promise<void>;
+  addRoutes?(rules: { condition: { urlPattern: { pathname: string } }; source: string }): Promise<void>;
 }
 
 /**
  * Chromium sends a navigation that starts a stopped worker to the network as well ("ServiceWorkerAutoPreload"). The answer is thrown
  * away, but the request tells the server what is opened, and costs it. A static route that names the fetch handler switches that off.
+ * Where that is not possible the worker still works as it should.
  */
-function switchOffAutoPreload(event: InstallEventWithRoutes): void {
-  try {
-    const URLPattern = (self as { URLPattern?: new (init: { pathname: string }) => unknown }).URLPattern;
-    if (!event.addRoutes || !URLPattern) return;
-    const added = event.addRoutes({ condition: { urlPattern: new URLPattern({ pathname: '/*' }) }, source: 'fetch-event' });
-    // Without it the worker still works as it should.
-    event.waitUntil(added.catch(() => {}));
-  } catch {
-    // The same: an engine whose static routes have another form.
-  }
+async function switchOffAutoPreload(event: InstallEventWithRoutes): Promise<void> {
+  await event.addRoutes?.({ condition: { urlPattern: { pathname: '/*' } }, source: 'fetch-event' });
 }

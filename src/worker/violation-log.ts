@@ -2,7 +2,7 @@ import type { Violation, WorkerEvent } from '../messages/messages.js';
 import type { Store } from '../store/store.js';
 import { toRefusal } from './refusal.js';
 
-/** Tells every page of the scope. */
+/** Tells every page of the scope. Never rejects. */
 export type Announce = (event: WorkerEvent) => Promise<void>;
 
 /** Records refusals: in the store, where they outlive the worker, and to every open page. */

@@ -15,7 +15,7 @@ const listed = new Set([
 const multiPage: ReleaseManifest = { navigation: { index: 'index.html' }, contentTypes: new Map(), headers: [], offlineSeconds: 0 };
 const singlePage: ReleaseManifest = { ...multiPage, navigation: { index: 'index.html', fallback: 'index.html' } };
 
-function route(href: string, purpose: Purpose = 'navigation', manifest = multiPage, scope = '/') {
+function route(href: string, purpose: Purpose = 'document', manifest = multiPage, scope = '/') {
   return resolveRoute(manifest, (path) => listed.has(path), scope, new URL(`https://app.example${href}`).pathname, purpose);
 }
 
@@ -50,21 +50,21 @@ describe('resolveRoute', () => {
       '/App.js',
       '/app.js/',
     ]) {
-      for (const purpose of ['navigation', 'subresource'] as const) expect(route(href, purpose), href).toBeUndefined();
+      for (const purpose of ['document', 'frame', 'subresource'] as const) expect(route(href, purpose), href).toBeUndefined();
     }
   });
 
   it('C4 has no redirect that leaves the origin', () => {
-    expect(resolveRoute(multiPage, () => true, '/', '//evil.example', 'navigation')).toBeUndefined();
+    expect(resolveRoute(multiPage, () => true, '/', '//evil.example', 'frame')).toBeUndefined();
   });
 
   it('falls back for navigations to paths without an extension only', () => {
     const fallback = { kind: 'target', path: 'index.html' };
-    expect(route('/users/7', 'navigation', singlePage)).toEqual(fallback);
-    expect(route('/users/', 'navigation', singlePage)).toEqual(fallback);
+    expect(route('/users/7', 'document', singlePage)).toEqual(fallback);
+    expect(route('/users/', 'document', singlePage)).toEqual(fallback);
     expect(route('/users/7', 'subresource', singlePage)).toBeUndefined();
-    expect(route('/missing.html', 'navigation', singlePage)).toBeUndefined();
-    expect(route('/users/7', 'navigation', multiPage)).toBeUndefined();
+    expect(route('/missing.html', 'document', singlePage)).toBeUndefined();
+    expect(route('/users/7', 'frame', multiPage)).toBeUndefined();
   });
 
   it('knows nothing outside its scope', () => {

@@ -13,10 +13,7 @@ let store: Store;
 beforeEach(() => {
   store = new Store(scope);
 });
-afterEach(async () => {
-  await store.close();
-  await deleteDB(name);
-});
+afterEach(() => deleteDB(name));
 
 describe('Store', () => {
   it('gives back what it was given, byte for byte', async () => {
@@ -24,7 +21,6 @@ describe('Store', () => {
     await store.saveRole('timestamp', bytes('timestamp'));
     await store.saveFile('ab', bytes('file'));
     await store.saveRelease('staged', record('staged'));
-    await store.close();
     const again = new Store(scope);
     expect(await again.loadRoot(1)).toEqual(bytes('root 1'));
     expect(await again.loadRoot(2)).toBeUndefined();
@@ -36,7 +32,6 @@ describe('Store', () => {
       active: undefined,
       staged: record('staged'),
     });
-    await again.close();
   });
 
   it('A9 saves a root and discards the roles it recovers from in one step', async () => {
@@ -49,12 +44,16 @@ describe('Store', () => {
     expect(await store.loadRole('targets')).toEqual(bytes('kept'));
   });
 
-  it('activates a release and keeps only the files that are wanted', async () => {
+  it('activates a release, retires the one before and forgets the staged one', async () => {
     await store.saveRelease('active', record('old'));
     await store.saveRelease('staged', record('new'));
+    await store.activate(record('new'));
+    expect(await store.loadState()).toMatchObject({ active: record('new'), staged: undefined, retired: record('old') });
+  });
+
+  it('forgets the files that nobody wants', async () => {
     for (const hash of ['old', 'shared', 'new']) await store.saveFile(hash, bytes(hash));
-    await store.activate(record('new'), new Set(['shared', 'new']));
-    expect(await store.loadState()).toMatchObject({ active: record('new'), staged: undefined });
+    await store.keepFiles(new Set(['shared', 'new']));
     expect(await store.storedHashes()).toEqual(new Set(['shared', 'new']));
   });
 
@@ -89,7 +88,6 @@ describe('Store', () => {
   it('C8 starts over when a page has raised its version or made it first', async () => {
     (await openDB(name, 99)).close();
     expect(await store.loadFile('ab')).toBeUndefined();
-    await store.close();
     await deleteDB(name);
     (await openDB(name, 1)).close();
     await store.saveFile('ab', bytes('file'));

@@ -18,8 +18,8 @@ describe('routeRequest', () => {
     for (const destination of [...ACTIVE.split(' '), ...DATA]) {
       expect(decide('/shop/x', destination), destination).toEqual({ from: 'release', purpose: 'subresource' });
     }
-    expect(decide('/shop/', 'document', 'navigate')).toEqual({ from: 'release', purpose: 'navigation' });
-    expect(decide('/shop/frame', 'iframe', 'navigate', 'HEAD')).toEqual({ from: 'release', purpose: 'navigation' });
+    expect(decide('/shop/', 'document', 'navigate')).toEqual({ from: 'release', purpose: 'document' });
+    expect(decide('/shop/frame', 'iframe', 'navigate', 'HEAD')).toEqual({ from: 'release', purpose: 'frame' });
   });
 
   it('C6 lets data through a passthrough prefix, and nothing else', () => {
