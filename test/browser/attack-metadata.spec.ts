@@ -286,4 +286,24 @@ test.describe('A14 a key replaced by a newer root', () => {
     expect(await releaseShown(page)).toBe('one');
     expect(await statusOf(page)).toMatchObject({ freshness: 'fresh', root: { version: 2 }, timestamp: { version: 1 } });
   });
+
+  test('A14 nor does a new worker script that has the new root compiled in, offline', async ({ page, publishSite, folder }) => {
+    const site = await publishSite(await makeRelease(folder, 'one'));
+    await openApp(page, site.url);
+    await replaceKey(site, 'timestamp');
+    const script = await readFile(join(site.out, 'vouchsafe-worker.js'), 'utf8');
+    const config = JSON.parse(script.slice('self.vouchsafe='.length, script.indexOf(';\n'))) as { roots: string[] };
+    config.roots.push((await new Thief(site).read('root', 2)).toString());
+    const body = `self.vouchsafe=${JSON.stringify(config)}${script.slice(script.indexOf(';\n'))}`;
+    site.server.lie({ match: /vouchsafe-worker\.js$/, body, type: 'text/javascript' });
+    await page.evaluate(async () => {
+      const replaced = new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', resolve));
+      await (await navigator.serviceWorker.ready).update();
+      await replaced;
+    });
+    await site.server.goOffline();
+    await page.reload();
+    expect(await releaseShown(page)).toBe('one');
+    expect(await statusOf(page)).toMatchObject({ freshness: 'fresh', root: { version: 2 }, timestamp: { version: 1 } });
+  });
 });

@@ -239,6 +239,15 @@ test('C6 data passes through a passthrough prefix; nothing that runs does', asyn
   expect(await json('GET')).toEqual({ method: 'GET' });
   expect(await json('POST')).toEqual({ method: 'POST' });
 
+  // What the page takes back, or what is not there, is no violation.
+  await page.evaluate(() => {
+    const controller = new AbortController();
+    const aborted = fetch('/api/data', { signal: controller.signal }).catch(() => {});
+    controller.abort();
+    return Promise.all([aborted, fetch('http://127.0.0.1:9/nobody').catch(() => {})]);
+  });
+  expect(await violationsOf(page)).toEqual([]);
+
   const since = site.server.requests.length;
   const outcomes = await page.evaluate(async () => {
     const settled = (made: EventTarget, good = 'load') =>

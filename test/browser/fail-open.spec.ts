@@ -245,7 +245,7 @@ test('a worker that cannot even start its work refuses everything', async ({ pag
     'no configuration': [script.replace(config, ''), 'storage'],
     'a configuration that is null': [script.replace(config, 'self.vouchsafe=null;'), 'storage'],
     'a root that is no metadata': [
-      script.replace(config, 'self.vouchsafe={root:"{}",metadata:"m/",targets:"t/",passthrough:[]};'),
+      script.replace(config, 'self.vouchsafe={roots:["{}"],metadata:"m/",targets:"t/",passthrough:[]};'),
       'malformed',
     ],
     'storage that may not be used': [

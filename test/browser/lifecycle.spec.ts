@@ -129,12 +129,67 @@ test('register() tells of progress, a staged and an activated release, violation
   expect(await page.evaluate(() => (window as unknown as Heard).vouchsafe.activate())).toBeUndefined();
 });
 
+test('a frame in an open page gets the page’s release, and does not activate the staged one', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await makeRelease(folder, 'one'));
+  await openApp(page, site.url);
+  const next = await makeRelease(folder, 'two');
+  await writeFile(join(next, 'data.json'), '{"says":"more"}');
+  await writeFile(join(next, 'pages/frame.html'), '<title>Next frame</title>');
+  await site.publish(next);
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  const title = await page.evaluate(async () => {
+    const frame = Object.assign(document.createElement('iframe'), { src: '/pages/frame.html' });
+    document.body.append(frame);
+    await new Promise((resolve) => {
+      frame.onload = resolve;
+    });
+    return frame.contentDocument?.title;
+  });
+  expect(title).toBe('Frame');
+  expect(await page.evaluate(() => fetch('/data.json').then((response) => response.json()))).toEqual({ says: 'signed data' });
+  expect((await statusOf(page)).active?.id).toMatch(/^1-/);
+  await page.reload();
+  expect((await statusOf(page)).active?.id).toMatch(/^2-/);
+});
+
+test('releases that were staged and never activated leave nothing behind', async ({ page, publishSite, folder }) => {
+  const site = await publishSite(await makeRelease(folder, 'one'));
+  await openApp(page, site.url);
+  const stored = () =>
+    page.evaluate(async () => {
+      const [{ name = '' } = {}] = await indexedDB.databases();
+      return new Promise<number>((resolve) => {
+        indexedDB.open(name).onsuccess = ({ target }) => {
+          const { result } = target as IDBOpenDBRequest;
+          result.transaction('files').objectStore('files').count().onsuccess = (event) => {
+            result.close();
+            resolve((event.target as IDBRequest<number>).result);
+          };
+        };
+      });
+    });
+  const alone = await stored();
+  for (const name of ['two', 'three', 'four', 'five']) {
+    await site.publish(await makeRelease(folder, name));
+    expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  }
+  // Each differs from the others by one page: the active release's, the staged one's, and at most that of the one staged before.
+  expect(await stored()).toBeLessThanOrEqual(alone + 2);
+  await page.reload();
+  expect(await releaseShown(page)).toBe('five');
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  expect(await stored()).toBe(alone);
+});
+
 test('register() tells when the app becomes frozen, and fresh again', async ({ page, publishSite, folder }) => {
   const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'), { expires: { timestamp: 8 } });
   await openApp(page, site.url);
   await registerAndListen(page);
-  await expect.poll(async () => (await statusOf(page)).freshness).toBe('stale');
-  await update(page);
+  await expect.poll(async () => (await statusOf(page)).freshness).toBe('frozen');
   await expect.poll(() => heard(page)).toContainEqual(['state', 'frozen']);
   await site.publish(join(folder, 'release-one'), { expires: {} });
   expect(await update(page)).toEqual({ outcome: 'current' });
@@ -197,11 +252,13 @@ test('offline the signed allowance ends, and the app with it until the repositor
 test('a stale release is shown although the server holds back its answer', async ({ page, publishSite }) => {
   const site = await publishSite(FIXTURE_APP, { expires: { timestamp: 8 } });
   await openApp(page, site.url);
-  await expect.poll(async () => (await statusOf(page)).freshness).toBe('stale');
   site.server.lie({ match: /timestamp\.json$/, hold: true });
+  await expect.poll(async () => (await statusOf(page)).freshness).toBe('stale');
   expect((await page.reload())?.status()).toBe(200);
-  // Shown while the answer is still awaited: nothing has been given up yet.
-  expect((await statusOf(page)).violations).toEqual([]);
+  // Shown while the answer was still awaited: the worker gave up on it only later.
+  const shown = await page.evaluate(() => performance.timeOrigin + performance.now());
+  await expect.poll(async () => (await statusOf(page)).violations).toMatchObject([{ code: 'too-slow', during: 'update' }]);
+  expect((await statusOf(page)).violations[0]?.time).toBeGreaterThan(shown);
   expect(await proofOf(page)).toEqual(EVERYTHING);
 });
 
