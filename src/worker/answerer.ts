@@ -32,11 +32,7 @@ export function answerer(config: WorkerConfig, scope: URL, keeper: ReleaseKeeper
     if (!target) {
       // Browsers guess this name for every site; that it has none is neither an attack nor a mistake.
       if (url.pathname === '/favicon.ico') return new Response(null, { status: 404 });
-      throw new VouchsafeError('not-found', 'The signed release has no such file.', {
-        url: url.href,
-        expected: 'a file of the release',
-        actual: 'not listed',
-      });
+      throw new VouchsafeError('not-found', 'The signed release has no such file.', { url: url.href });
     }
     const bytes = await keeper.read(release, target);
     const headers = headersFor(manifest, target.path).set('content-length', String(target.length));

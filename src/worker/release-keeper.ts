@@ -27,6 +27,8 @@ export class ReleaseKeeper {
   #staged: Release | undefined;
   #opening: Promise<void> | undefined;
   #updating: Promise<UpdateResult> | undefined;
+  /** Settles with the update under way, but not later than `REFRESH_WITHIN` after it began: a page and its frames wait once. */
+  #patience: Promise<unknown> | undefined;
   #activating: Promise<ReleaseSummary | undefined> | undefined;
   /** The release whose files an update under way is storing. */
   #arriving: Release | undefined;
@@ -78,9 +80,12 @@ export class ReleaseKeeper {
 
   /** Looks for a newer release and stages it, or activates it when there was none. One at a time; never rejects. */
   update(): Promise<UpdateResult> {
-    this.#updating ??= this.#update().finally(() => {
-      this.#updating = undefined;
-    });
+    if (!this.#updating) {
+      this.#updating = this.#update().finally(() => {
+        this.#updating = undefined;
+      });
+      this.#patience = Promise.race([this.#updating, after(REFRESH_WITHIN)]);
+    }
     return this.#updating;
   }
 
@@ -133,7 +138,7 @@ export class ReleaseKeeper {
   async #refresh(extend: (work: Promise<unknown>) => void): Promise<void> {
     const updated = this.update();
     extend(updated);
-    await (this.freshness() === 'stale' ? Promise.race([updated, after(REFRESH_WITHIN)]) : updated);
+    await (this.freshness() === 'stale' ? this.#patience : updated);
   }
 
   #open(): Promise<void> {
@@ -295,7 +300,7 @@ export class ReleaseKeeper {
 
 function frozen(release: Release): VouchsafeError {
   const { role, version, expires } = firstToExpire(release);
-  const message = `The ${role} signatures of this site expired and no newer ones came, so nobody vouches that this is still its current release.`;
+  const message = `The ${role} signatures of this site have expired, and no newer ones came.`;
   return new VouchsafeError('expired', message, {
     role,
     version,

@@ -31,16 +31,16 @@ export function routeRequest(request: Request, scope: URL, passthrough: readonly
   if (!isInScope || isPassthrough) {
     if (!isNavigation && DATA_DESTINATIONS.has(request.destination)) return { from: 'network' };
     const kind = isNavigation ? 'page' : request.destination;
-    return nowhere(request, `A ${kind} may not come from outside the signed release.`, 'a file of the release');
+    return nowhere(request, `A ${kind} may not come from outside the signed release.`);
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return nowhere(request, `A file of the release is not answered to the method ${request.method}.`, 'GET or HEAD');
+    return nowhere(request, `A file of the release is not answered to the method ${request.method}.`);
   }
   const purpose = !isNavigation ? 'subresource' : request.destination === 'document' ? 'document' : 'frame';
   return { from: 'release', purpose };
 }
 
-function nowhere(request: Request, message: string, expected: string): Decision {
+function nowhere(request: Request, message: string): Decision {
   const actual = `${request.method} ${request.destination || request.mode}`;
-  return { from: 'nowhere', error: new VouchsafeError('forbidden', message, { url: request.url, expected, actual }) };
+  return { from: 'nowhere', error: new VouchsafeError('forbidden', message, { url: request.url, actual }) };
 }
