@@ -67,7 +67,7 @@ describe('vouchsafe', { timeout: 30_000 }, () => {
       '/b/',
     ];
     const report = await run(workspace, 'publish', 'app', '--out', 'out', '--project', 'p', ...options);
-    expect(report).toMatchObject({ code: 0, stderr: '' });
+    expect(report).toMatchObject({ code: 0, stderr: expect.stringContaining('outside /b/') });
     const name = (await workspace.list()).find((path) => path.endsWith('.vouchsafe.json')) as string;
     expect(JSON.parse(await workspace.read(`out/${name}`))).toMatchObject({
       navigation: { index: 'index.html' },

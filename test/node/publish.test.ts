@@ -309,16 +309,16 @@ describe('publishing again', () => {
 });
 
 describe('the worker script', () => {
-  test('starts with its configuration: the root as signed, relative folders, sorted prefixes', async () => {
+  test('starts with its configuration: the roots as signed, relative folders, sorted prefixes', async () => {
     const workspace = await Workspace.make();
     await workspace.published({ passthrough: ['/b/', '/a/', '/b/'] });
     const root = JSON.stringify(await workspace.read('project/root/1.root.json'));
     expect(await workspace.read('out/vouchsafe-worker.js')).toBe(
-      `self.vouchsafe={"root":${root},"metadata":"vouchsafe/metadata/","targets":"vouchsafe/targets/","passthrough":["/a/","/b/"]};\nworker()`,
+      `self.vouchsafe={"roots":[${root}],"metadata":"vouchsafe/metadata/","targets":"vouchsafe/targets/","passthrough":["/a/","/b/"]};\nworker()`,
     );
   });
 
-  test('holds the newest root, and clients of the first one are led there', async () => {
+  test('holds every root, and clients of the first one are led there', async () => {
     const workspace = await Workspace.make();
     await workspace.published();
     const store = new MemoryStore();
