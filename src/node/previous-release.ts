@@ -40,20 +40,52 @@ export async function readPreviousRelease(metadata: string, project: Project, no
   if (first === undefined) throw damaged(metadata, '1.root.json is missing');
   for (const [version, bytes] of roots) checkOwnRoot(version, bytes, metadata, project);
   try {
-    const trusted = await TrustedMetadata.fromRoot(first, now);
-    for (const [version, bytes] of roots) if (version > 1) await trusted.loadRoot(bytes);
-    const loadedTimestamp = await trusted.loadTimestamp(timestamp);
-    const loadedSnapshot = await trusted.loadSnapshot(
-      await read(metadata, metadataName('snapshot', loadedTimestamp.snapshot.version)),
-    );
-    const loadedTargets = await trusted.loadTargets(
-      await read(metadata, metadataName('targets', loadedSnapshot.metaFile('targets').version)),
-    );
-    return { timestamp: loadedTimestamp, snapshot: loadedSnapshot, targets: loadedTargets, roots };
+    return await newestSigned(metadata, roots, first, timestamp, now);
   } catch (error) {
     if (error instanceof VouchsafeError) throw damaged(metadata, error.message.replace(/\.$/, ''), error);
     throw error;
   }
+}
+
+/**
+ * The roots can be newer than what signed the release: a publish writes them before the timestamp, and may be stopped in between. So the
+ * newest root that vouches for the whole release counts; `nextRelease` then signs anew what the project's newest root has other keys for.
+ */
+async function newestSigned(
+  metadata: string,
+  roots: ReadonlyMap<number, Uint8Array>,
+  first: Uint8Array,
+  timestamp: Uint8Array,
+  now: number,
+): Promise<PreviousRelease> {
+  let refusal: VouchsafeError | undefined;
+  for (let newest = roots.size; newest > 0; newest--) {
+    const upTo = new Map([...roots].filter(([version]) => version <= newest));
+    try {
+      return await load(metadata, upTo, first, timestamp, now);
+    } catch (error) {
+      // Only a missing signature can be another root's matter.
+      if (!(error instanceof VouchsafeError) || error.code !== 'unsigned') throw error;
+      // What the newest root has to say is what the person who publishes can act on.
+      refusal ??= error;
+    }
+  }
+  throw refusal;
+}
+
+async function load(
+  metadata: string,
+  roots: ReadonlyMap<number, Uint8Array>,
+  first: Uint8Array,
+  timestampBytes: Uint8Array,
+  now: number,
+): Promise<PreviousRelease> {
+  const trusted = await TrustedMetadata.fromRoot(first, now);
+  for (const [version, bytes] of roots) if (version > 1) await trusted.loadRoot(bytes);
+  const timestamp = await trusted.loadTimestamp(timestampBytes);
+  const snapshot = await trusted.loadSnapshot(await read(metadata, metadataName('snapshot', timestamp.snapshot.version)));
+  const targets = await trusted.loadTargets(await read(metadata, metadataName('targets', snapshot.metaFile('targets').version)));
+  return { timestamp, snapshot, targets, roots };
 }
 
 /**

@@ -56,10 +56,12 @@ export interface PublishProgress {
 /**
  * Signs a folder as the next release and writes a deployable site.
  *
- * Nothing that a browser acts on changes before two clients have accepted the release: the files of the app and the versioned metadata are
- * written first, under names that nobody asks for yet; then the self-check reads them; then follow the worker, the loader and at the very
- * end the timestamp. Whatever fails before that leaves the previous release in place. (Stopped in between, the worker and loader may be the
- * new ones with the previous timestamp; both work with it.)
+ * Nothing that a browser acts on changes before two clients have accepted the release: the files of the app and the snapshot and targets
+ * metadata are written first, under names that nobody asks for yet; then the self-check reads them, with the roots and the timestamp as they
+ * will be; then follow the worker, the loader, the roots and at the very end the timestamp. Roots come that late because every refresh asks
+ * for the next one, and under one with other keys the previous release is no longer signed. What fails up to the self-check leaves the
+ * previous release in place. Stopped after it, clients still get the previous release, unless a new root with other keys is out already
+ * (written, or in the worker): those that have taken it refuse that release until the next publish, which goes on from there.
  *
  * @param options see there
  * @returns what was published
@@ -94,10 +96,10 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
 
     await copyTargets(output, sources, options.onProgress);
     await output.write(TARGETS_FOLDER + targetFile(manifestTarget), manifest);
-    for (const [version, bytes] of project.roots) await output.write(METADATA_FOLDER + metadataName('root', version), bytes);
     for (const { name, bytes } of metadata) if (name !== TIMESTAMP) await output.write(METADATA_FOLDER + name, bytes);
     await check(out, project, previous, targets, timestamp?.bytes, now, options.onProgress);
     for (const { path, bytes } of site) await output.write(path, bytes);
+    for (const [version, bytes] of project.roots) await output.write(METADATA_FOLDER + metadataName('root', version), bytes);
     if (timestamp !== undefined) await output.write(METADATA_FOLDER + TIMESTAMP, timestamp.bytes);
     const notes = { skipped: scan.skipped, warnings: warnings(base, paths, options.headers ?? []) };
     return report({ out, now, lives, project, previous, metadata, targets, written: output.written, ...notes });
@@ -160,7 +162,9 @@ async function check(
     changed.reduce((sum, { length }) => sum + length, 0),
     onProgress,
   );
-  const pending = new Map(timestamp === undefined ? [] : [[`metadata/${TIMESTAMP}`, timestamp]]);
+  const pending = new Map<string, Uint8Array>();
+  for (const [version, bytes] of project.roots) pending.set(`metadata/${metadataName('root', version)}`, bytes);
+  if (timestamp !== undefined) pending.set(`metadata/${TIMESTAMP}`, timestamp);
   const root = project.roots.get(1) as Uint8Array;
   await selfCheck({ repository: join(out, REPOSITORY_FOLDER), pending, root, targets, changed }, previous, () => now, step);
 }
