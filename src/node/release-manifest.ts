@@ -102,7 +102,11 @@ function contentTypes(paths: readonly string[]): { [extension: string]: string }
 function withoutCharset(paths: readonly string[]): HeaderRule[] {
   return paths.flatMap((path) => {
     const [type = '', charset] = contentType(extensionOf(path)).split('; ');
-    return charset === undefined ? [] : [{ path, set: { 'content-type': type } }];
+    if (charset === undefined) return [];
+    // The rule names one file; a star in it would name others.
+    if (path.includes('*'))
+      throw new PublisherError('bad-input', `${path} is not UTF-8 text, and has a * in its name; change one of the two.`);
+    return [{ path, set: { 'content-type': type } }];
   });
 }
 

@@ -60,7 +60,7 @@ async function replace(staging: Staging, path: string, fill: (file: Handle, temp
     const file = await open(temporary, 'wx', 0o644);
     try {
       await fill(file, temporary);
-      // Without this a power cut may leave a renamed but empty file, and for the timestamp the order of writing would mean nothing.
+      // Without this a power cut may leave a renamed but empty file. (In which order the renames reach the disk is the file system's.)
       await file.sync();
     } finally {
       await file.close();

@@ -27,7 +27,6 @@ export async function signMetadata(signed: JsonObject, signers: readonly Signer[
  * @throws RangeError after the highest one; only new keys and a new root lead out of there (specification 5.3.11)
  */
 export function nextVersion(previous: { readonly version: number } | undefined): number {
-  if (previous?.version === Number.MAX_SAFE_INTEGER)
-    throw new RangeError('There is no version after 2^53 - 1: rotate the keys and start again at 1.');
+  if (previous?.version === Number.MAX_SAFE_INTEGER) throw new RangeError('There is no version after 2^53 - 1.');
   return (previous?.version ?? 0) + 1;
 }

@@ -177,6 +177,11 @@ describe('the release manifest', () => {
     ]);
   });
 
+  test('text that is not UTF-8, in a file whose name would be a pattern, is refused', async () => {
+    const workspace = await Workspace.make({ 'index.html': '', 'a*.html': Buffer.from('caf\u00e9', 'latin1') });
+    await expect(workspace.published()).rejects.toMatchObject({ code: 'bad-input', message: expect.stringContaining('a*.html') });
+  });
+
   test('takes header rules after its own, and says which of them match nothing', async () => {
     const workspace = await Workspace.make();
     const rule = { path: '**/*.html', set: { 'content-security-policy': "default-src 'self'" } };
