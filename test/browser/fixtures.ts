@@ -117,3 +117,14 @@ export function requestsPastTheWorker({ server }: Pick<Site, 'server'>, since = 
   );
   return server.paths(since).filter((path) => !own.some((prefix) => path.startsWith(prefix)));
 }
+
+/**
+ * From now on the server has a page, script or style sheet of the attacker's for every URL whose path starts with `/evil`.
+ *
+ * @param site the site
+ */
+export function plantEvil({ server }: Site): void {
+  server.lie({ match: /^\/evil/, body: 'globalThis.evil = 1; globalThis.postMessage?.("evil")', type: 'text/javascript' });
+  server.lie({ match: /^\/evil.*html$/, body: '<title>evil</title><script>parent.evil = 1</script>', type: 'text/html' });
+  server.lie({ match: /^\/evil.*css$/, body: ':root { --evil: yes }', type: 'text/css' });
+}
