@@ -15,15 +15,22 @@ import { routeRequest } from './route-request.js';
  * @param config the worker's configuration
  * @param scope the worker's scope
  * @param keeper has the active release
+ * @param isEmbedded whether all open pages of the scope are frames in somebody else's page
  */
-export function answerer(config: WorkerConfig, scope: URL, keeper: ReleaseKeeper): RouteHandlerCallback {
+export function answerer(
+  config: WorkerConfig,
+  scope: URL,
+  keeper: ReleaseKeeper,
+  isEmbedded: () => Promise<boolean>,
+): RouteHandlerCallback {
   return async ({ event, request, url }) => {
     const decision = routeRequest(request, scope, config.passthrough);
     if (decision.from === 'nowhere') throw decision.error;
     // A request that the page takes back, or an API that is down, is no refusal of ours.
     if (decision.from === 'network') return fetch(request).catch(() => Response.error());
 
-    const { purpose } = decision;
+    // An app in a frame of another site's page is a document of its own, or it would never get a newer release.
+    const purpose = decision.purpose === 'frame' && (await isEmbedded()) ? 'document' : decision.purpose;
     const release = await keeper.releaseFor(purpose, (work) => event.waitUntil(work));
     const { manifest, targets } = release;
     const route = resolveRoute(manifest, (path) => targets.has(path), scope.pathname, url.pathname, purpose);

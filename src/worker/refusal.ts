@@ -27,8 +27,7 @@ export function refusalResponse(request: Request, refusal: Refusal): Response {
     status: 503,
     headers: {
       'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
-      'cache-control': 'no-store',
+      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
     },
   });
 }
@@ -38,7 +37,7 @@ const ADVICE: { readonly [Code in ErrorCode]?: string } = {
   'not-found': 'Check the address.',
   expired: 'Check this device’s clock, or wait for new signatures.',
   unreachable: 'Check your connection.',
-  redirected: 'If this network wants you to sign in, do so in another tab.',
+  redirected: 'If this network wants you to sign in, do so.',
   storage: 'Allow this site to store data, or make room on the disk.',
 };
 const ADVICE_OTHERWISE = 'Try another network. If it stays, tell the site’s operators: their server may have been broken into.';
@@ -46,7 +45,7 @@ const ADVICE_OTHERWISE = 'Try another network. If it stays, tell the site’s op
 function refusalPage({ code, message, facts }: Refusal): string {
   const rows = Object.entries({ reason: code, ...facts }).map(([name, value]) => `<dt>${name}<dd>${escapeHtml(`${value}`)}`);
   return `<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>Page refused</title>
-<style>:root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}body{max-width:40rem;margin:12vh auto;padding:0 1rem}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere;font-family:monospace}</style>
+<style>:root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}body{max-width:40rem;margin:3rem auto}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere;font-family:monospace}</style>
 <h1>This page was not shown</h1><p>This site shows only what its signers vouched for.
 <p>${escapeHtml(message)}<p>${ADVICE[code] ?? ADVICE_OTHERWISE} Then <a href="">try again</a>.<dl>${rows.join('')}</dl>`;
 }

@@ -27,7 +27,7 @@ export function startWorker(config: WorkerConfig): void {
   const store = new Store(scope.href);
   const violations = new ViolationLog(store, announce);
   const keeper = new ReleaseKeeper(config, scope, store, violations, announce);
-  const answer = answerer(config, scope, keeper);
+  const answer = answerer(config, scope, keeper, isEmbedded);
 
   // First and synchronously: a listener that returns or throws before `respondWith` leaves the request to the network.
   self.addEventListener('fetch', (event) => event.respondWith(answerOrRefuse(event, answer, violations).catch(lastResort)));
@@ -69,11 +69,16 @@ async function reply(keeper: ReleaseKeeper, request: PageRequest, event: Extenda
       case 'activate':
         return { ok: true, value: { activated: await keeper.activate() } };
       default:
-        throw new VouchsafeError('unsupported', 'This worker does not know that request.');
+        throw new VouchsafeError('unsupported', 'Unknown request.');
     }
   } catch (error) {
     return { ok: false, refusal: toRefusal(error) };
   }
+}
+
+async function isEmbedded(): Promise<boolean> {
+  const clients = await self.clients.matchAll({ type: 'window' });
+  return clients.every(({ frameType }) => frameType === 'nested');
 }
 
 async function announce(event: WorkerEvent): Promise<void> {
