@@ -6,6 +6,9 @@ import { VouchsafeError } from '../tuf/errors.js';
 import type { ReleaseKeeper } from './release-keeper.js';
 import { routeRequest } from './route-request.js';
 
+/** Bytes. Firefox sends bodies below 1 MiB in one piece. */
+const STREAMED_FROM = 2 ** 19;
+
 /**
  * Makes the handler that answers requests from the active release. It has the form of a Workbox route handler.
  *
@@ -24,13 +27,12 @@ export function answerer(
   isEmbedded: () => Promise<boolean>,
 ): RouteHandlerCallback {
   return async ({ event, request, url }) => {
-    const decision = routeRequest(request, scope, config.passthrough);
-    if (decision.from === 'nowhere') throw decision.error;
+    const wanted = routeRequest(request, scope, config.passthrough);
     // A request that the page takes back, or an API that is down, is no refusal of ours.
-    if (decision.from === 'network') return fetch(request).catch(() => Response.error());
+    if (wanted === 'network') return fetch(request).catch(() => Response.error());
 
     // An app in a frame of another site's page is a document of its own, or it would never get a newer release.
-    const purpose = decision.purpose === 'frame' && (await isEmbedded()) ? 'document' : decision.purpose;
+    const purpose = wanted === 'frame' && (await isEmbedded()) ? 'document' : wanted;
     const release = await keeper.releaseFor(purpose, (work) => event.waitUntil(work));
     const { manifest, targets } = release;
     const route = resolveRoute(manifest, (path) => targets.has(path), scope.pathname, url.pathname, purpose);
@@ -43,6 +45,32 @@ export function answerer(
     }
     const bytes = await keeper.read(release, target);
     const headers = headersFor(manifest, target.path).set('content-length', String(target.length));
-    return new Response(request.method === 'HEAD' ? null : (bytes as Uint8Array<ArrayBuffer>), { headers: [...headers] });
+    return new Response(request.method === 'HEAD' ? null : bodyOf(bytes, event), { headers: [...headers] });
   };
+}
+
+/**
+ * A body that arrives whole. Firefox stops a worker whose idle time ran out during a long download as soon as it has answered, and hands
+ * the page what it had read of a large body by then, without an error: half a script runs. So the worker stays until the last byte is read.
+ */
+function bodyOf(bytes: Uint8Array, event: ExtendableEvent): BodyInit {
+  if (bytes.length < STREAMED_FROM) return bytes as Uint8Array<ArrayBuffer>;
+  let finish = (): void => {};
+  event.waitUntil(
+    new Promise<void>((resolve) => {
+      finish = resolve;
+    }),
+  );
+  return new ReadableStream(
+    {
+      start: (controller) => controller.enqueue(bytes),
+      // Not before the one chunk is handed on and the next is asked for.
+      pull(controller) {
+        controller.close();
+        finish();
+      },
+      cancel: () => finish(),
+    },
+    { highWaterMark: 0 },
+  );
 }

@@ -2,7 +2,7 @@ import type { Freshness, ReleaseSummary, Status, UpdateResult } from '../message
 import type { WorkerConfig } from '../release/config.js';
 import type { Purpose } from '../release/route.js';
 import type { ReleaseRecord, Store, StoredState } from '../store/store.js';
-import { VouchsafeError } from '../tuf/errors.js';
+import { VouchsafeError, withFacts } from '../tuf/errors.js';
 import type { TargetFile } from '../tuf/file.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { Updater } from '../tuf/updater.js';
@@ -262,7 +262,7 @@ export class ReleaseKeeper {
     try {
       return await updater.downloadTarget(target, consistentSnapshot, maxLength);
     } catch (error) {
-      throw diagnosed(asVouchsafeError(error), older);
+      throw diagnosed(error, older);
     }
   }
 
@@ -310,9 +310,10 @@ function frozen(release: Release): VouchsafeError {
 }
 
 /** Names the older release among whose files the bytes are that came instead. */
-function diagnosed({ code, message, facts, cause }: VouchsafeError, older: readonly TargetFile[]): VouchsafeError {
+function diagnosed(error: unknown, older: readonly TargetFile[]): unknown {
+  const { code, facts } = asVouchsafeError(error);
   const isOlder = code === 'mismatch' && older.some((file) => facts.actual?.includes(fileKey(file)));
-  return new VouchsafeError(code, message, isOlder ? { ...facts, diagnosis: 'older release' } : facts, cause);
+  return isOlder ? withFacts(error, { diagnosis: 'older release' }) : error;
 }
 
 function after(milliseconds: number): Promise<void> {
