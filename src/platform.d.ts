@@ -31,16 +31,18 @@ declare class AbortController {
 declare function setTimeout(callback: () => void, milliseconds: number): unknown;
 declare function clearTimeout(timer: unknown): void;
 
+declare function atob(base64: string): string;
+
 declare const crypto: {
   readonly subtle: {
     digest(algorithm: string, data: Uint8Array): Promise<ArrayBuffer>;
     importKey(
-      format: 'raw',
+      format: 'raw' | 'spki',
       keyData: Uint8Array,
-      algorithm: string,
+      algorithm: string | object,
       extractable: boolean,
       keyUsages: readonly string[],
     ): Promise<unknown>;
-    verify(algorithm: string, key: unknown, signature: Uint8Array, data: Uint8Array): Promise<boolean>;
+    verify(algorithm: string | object, key: unknown, signature: Uint8Array, data: Uint8Array): Promise<boolean>;
   };
 };

@@ -24,5 +24,5 @@ export function fromHex(text: string, length: number): Uint8Array<ArrayBuffer> |
  * @returns whether it is that many bytes in lower-case hexadecimal
  */
 export function isHex(text: string, length: number): boolean {
-  return text.length === 2 * length && /^[0-9a-f]*$/.test(text);
+  return text.length === 2 * length && /^(?:[0-9a-f]{2})*$/.test(text);
 }

@@ -1,7 +1,9 @@
-import { isStrictPublicKey, PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH, verifyEd25519 } from './ed25519.js';
+import { ecdsaKey } from './ecdsa.js';
+import { isStrictPublicKey, PUBLIC_KEY_LENGTH, verifyEd25519 } from './ed25519.js';
 import { asObject, asString } from './fields.js';
 import { fromHex } from './hex.js';
 import type { JsonValue } from './json.js';
+import { rsaKey } from './rsa.js';
 
 /** A public key that this client can verify with. */
 export interface Key {
@@ -15,9 +17,26 @@ export interface Key {
   verify(signature: string, message: Uint8Array): Promise<boolean>;
 }
 
+/** A key as its type knows it. */
+export interface PublicKey {
+  /** See `Key`. Two ways to write one key give the same. */
+  readonly identity: string;
+  /** Whether the bytes are a valid signature. May throw when they are not even the form of one. */
+  verify(signature: Uint8Array, message: Uint8Array): Promise<boolean>;
+}
+
+/** How to read `keyval.public`, by key type and scheme. */
+const READERS: ReadonlyMap<string, (text: string) => PublicKey | undefined> = new Map([
+  ['ed25519 ed25519', ed25519Key],
+  ['ecdsa ecdsa-sha2-nistp256', ecdsaKey],
+  // What old repositories, Sigstore's among them, call the key type.
+  ['ecdsa-sha2-nistp256 ecdsa-sha2-nistp256', ecdsaKey],
+  ['rsa rsassa-pss-sha256', rsaKey],
+]);
+
 /**
- * Reads a public key (specification 4.2). Keys of unknown type or scheme, and keys no signature may count for (not 32 bytes of
- * lower-case hex, not canonical, small order), are ignored rather than refused: they may be meant for newer clients.
+ * Reads a public key (specification 4.2). Keys of unknown type or scheme, and keys no signature may count for (not the encoding their type
+ * asks for, weak, of small order), are ignored rather than refused: they may be meant for newer clients.
  *
  * @param value the key object
  * @returns the key, or undefined when this client cannot use it
@@ -25,17 +44,25 @@ export interface Key {
  */
 export function parseKey(value: JsonValue | undefined): Key | undefined {
   const object = asObject(value, 'key');
-  const type = asString(object.keytype, 'keytype');
-  const scheme = asString(object.scheme, 'scheme');
-  if (type !== 'ed25519' || scheme !== 'ed25519') return undefined;
-  const hex = asString(asObject(object.keyval, 'keyval').public, 'public');
-  const publicKey = fromHex(hex, PUBLIC_KEY_LENGTH);
+  const read = READERS.get(`${asString(object.keytype, 'keytype')} ${asString(object.scheme, 'scheme')}`);
+  const key = read?.(asString(asObject(object.keyval, 'keyval').public, 'public'));
+  return (
+    key && {
+      identity: key.identity,
+      async verify(signature, message) {
+        const bytes = fromHex(signature, signature.length / 2);
+        try {
+          return bytes !== undefined && (await key.verify(bytes, message));
+        } catch {
+          return false;
+        }
+      },
+    }
+  );
+}
+
+function ed25519Key(text: string): PublicKey | undefined {
+  const publicKey = fromHex(text, PUBLIC_KEY_LENGTH);
   if (!publicKey || !isStrictPublicKey(publicKey)) return undefined;
-  return {
-    identity: `ed25519 ${hex}`,
-    async verify(signature, message) {
-      const bytes = fromHex(signature, SIGNATURE_LENGTH);
-      return bytes !== undefined && verifyEd25519(publicKey, bytes, message);
-    },
-  };
+  return { identity: `ed25519 ${text}`, verify: (signature, message) => verifyEd25519(publicKey, signature, message) };
 }
