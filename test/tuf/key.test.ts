@@ -159,10 +159,7 @@ describe('a key is ignored', () => {
           .replace('3082010a', '30820109')
           .replace('0282010100', '02820100'),
       ],
-      [
-        'a length in a longer form',
-        hex.replace('30820122300d', '30820123' + '30810d').replace(/^3082012330810d/, '3082012330810d'),
-      ],
+      ['a length in a longer form', hex.replace('30820122300d', '3082012330810d')],
       ['a length of another kind', hex.replace('30820122', '3080')],
     ] as const;
     for (const [what, text] of wrong) {
