@@ -61,6 +61,20 @@ export function parseKey(value: JsonValue | undefined): Key | undefined {
   );
 }
 
+/**
+ * @param value the field `keys`, an object of key objects
+ * @returns those this client can use, by keyid. Keyids are names and no more (TAP 12): they need not be the hash of anything
+ * @throws `malformed`
+ */
+export function parseKeys(value: JsonValue | undefined): ReadonlyMap<string, Key> {
+  const keys = new Map<string, Key>();
+  for (const [keyid, item] of Object.entries(asObject(value, 'keys'))) {
+    const key = parseKey(item);
+    if (key) keys.set(keyid, key);
+  }
+  return keys;
+}
+
 function ed25519Key(text: string): PublicKey | undefined {
   const publicKey = fromHex(text, PUBLIC_KEY_LENGTH);
   if (!publicKey || !isStrictPublicKey(publicKey)) return undefined;

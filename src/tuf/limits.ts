@@ -6,10 +6,12 @@ export interface Limits {
   readonly timestampLength: number;
   /** Bytes of the snapshot. The length that the timestamp states counts when it is lower. */
   readonly snapshotLength: number;
-  /** Bytes of the targets metadata. The length that the snapshot states counts when it is lower. */
+  /** Bytes of the metadata of one targets role. The length that the snapshot states counts when it is lower. */
   readonly targetsLength: number;
   /** New root versions taken in one refresh. */
   readonly rootRotations: number;
+  /** Delegated roles visited in the search for one target. */
+  readonly delegations: number;
   /** Milliseconds one download may take altogether. */
   readonly deadline: number;
   /** Milliseconds over which the minimum rate is measured; also the longest wait for the first byte. */
@@ -29,6 +31,8 @@ export const DEFAULT_LIMITS: Limits = {
   targetsLength: 32_000_000,
   // A root a week for five years offline. A client further behind goes on from here at its next refresh.
   rootRotations: 256,
+  // As many as the reference clients visit. Each may cost a download; with hash bins one is enough however many there are.
+  delegations: 32,
   // A 300 MB file at 4 Mbit/s. What a slower server makes of its time is bounded by the minimum rate.
   deadline: 600_000,
   // Longer than a mobile network takes to wake up, shorter than a person takes to give up.

@@ -1,6 +1,6 @@
 import { VouchsafeError } from './errors.js';
 import { asObject } from './fields.js';
-import { type Key, parseKey } from './key.js';
+import { type Key, parseKeys } from './key.js';
 import { Metadata, parseRoleKeys, type RoleKeys, verifySignatures } from './metadata.js';
 
 /** The top-level roles, which every repository has. */
@@ -8,11 +8,16 @@ export type TopLevelRole = 'root' | 'timestamp' | 'snapshot' | 'targets';
 
 const TOP_LEVEL_ROLES: readonly TopLevelRole[] = ['root', 'timestamp', 'snapshot', 'targets'];
 
+/** @param role any role's name */
+export function isTopLevelRole(role: string): role is TopLevelRole {
+  return (TOP_LEVEL_ROLES as readonly string[]).includes(role);
+}
+
 /** Root metadata (specification 4.3): who may sign for each top-level role. */
 export class Root extends Metadata {
   /** Whether file names carry the version (metadata) or hash (targets). */
   readonly consistentSnapshot: boolean;
-  readonly #keys = new Map<string, Key>();
+  readonly #keys: ReadonlyMap<string, Key>;
   readonly #roles = new Map<TopLevelRole, RoleKeys>();
 
   /**
@@ -24,10 +29,7 @@ export class Root extends Metadata {
     const { consistent_snapshot: consistent = false, keys, roles } = this.signed;
     if (typeof consistent !== 'boolean') throw new VouchsafeError('malformed', '"consistent_snapshot" must be true or false.');
     this.consistentSnapshot = consistent;
-    for (const [keyid, value] of Object.entries(asObject(keys, 'keys'))) {
-      const key = parseKey(value);
-      if (key) this.#keys.set(keyid, key);
-    }
+    this.#keys = parseKeys(keys);
     const table = asObject(roles, 'roles');
     for (const role of TOP_LEVEL_ROLES) this.#roles.set(role, parseRoleKeys(table[role]));
   }

@@ -1,10 +1,12 @@
+import { Delegations } from './delegations.js';
 import { asObject } from './fields.js';
 import { parseHashes, parseLength, type TargetFile } from './file.js';
 import { Metadata } from './metadata.js';
 
-/** Targets metadata (specification 4.5): the files, by path. */
+/** Targets metadata (specification 4.5): the files, by path, and which paths are left to other roles. */
 export class Targets extends Metadata {
   readonly files: ReadonlyMap<string, TargetFile>;
+  readonly delegations: Delegations | undefined;
 
   /**
    * @param bytes as received
@@ -23,5 +25,7 @@ export class Targets extends Metadata {
       });
     }
     this.files = files;
+    const { delegations } = this.signed;
+    this.delegations = delegations === undefined ? undefined : new Delegations(delegations);
   }
 }

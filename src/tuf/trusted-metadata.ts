@@ -1,7 +1,8 @@
+import type { Delegation } from './delegations.js';
 import { VouchsafeError, withFacts } from './errors.js';
 import { checkFile } from './file.js';
 import type { MetaFile } from './meta-file.js';
-import type { Metadata } from './metadata.js';
+import { type Metadata, verifySignatures } from './metadata.js';
 import { Root, type TopLevelRole } from './root.js';
 import { Snapshot } from './snapshot.js';
 import { Targets } from './targets.js';
@@ -153,7 +154,7 @@ export class TrustedMetadata {
    * @throws `malformed`, `unsupported`, `unsigned`, `mismatch`, `not-found`
    */
   loadTargets(bytes: Uint8Array): Promise<Targets> {
-    return this.#takeTargets(bytes, ignoreExpiry);
+    return this.#takeTopLevelTargets(bytes, ignoreExpiry);
   }
 
   /**
@@ -164,16 +165,30 @@ export class TrustedMetadata {
    */
   async updateTargets(bytes: Uint8Array): Promise<Targets> {
     this.checkExpiry('snapshot');
-    return this.#takeTargets(bytes, this.#refuseExpired);
+    return this.#takeTopLevelTargets(bytes, this.#refuseExpired);
   }
 
   /**
-   * What the metadata before it says about a role: the timestamp about the snapshot, the snapshot about the targets.
+   * Verifies a delegated role's metadata against the delegation that leads to it (specification 5.6.2 to 5.6.5). Nothing is kept: what one
+   * delegation vouches for, another of the same name need not.
    *
-   * @param role the role
+   * @param bytes the role's metadata, from the repository or the store
+   * @param delegation one of those of the top-level targets, or of what this has returned
+   * @throws `malformed`, `unsupported`, `unsigned`, `mismatch`, `not-found` when the snapshot does not list it, `expired` (the targets' too)
+   */
+  async verifyDelegated(bytes: Uint8Array, delegation: Delegation): Promise<Targets> {
+    this.checkExpiry('targets');
+    const { role, keys } = delegation;
+    return this.#takeTargets(bytes, role, (targets) => verifySignatures(targets, role, keys, delegation), this.#refuseExpired);
+  }
+
+  /**
+   * What the metadata before it says about a role: the timestamp about the snapshot, the snapshot about the targets and delegated roles.
+   *
+   * @param role the snapshot or any targets role
    * @throws `not-found` when the snapshot does not list it, `mismatch` when the snapshot is an older one from the store
    */
-  listed(role: 'snapshot' | 'targets'): MetaFile {
+  listed(role: string): MetaFile {
     const { snapshot: listed } = this.#need('timestamp', this.#timestamp);
     if (role === 'snapshot') return listed;
     const snapshot = this.#need('snapshot', this.#snapshot);
@@ -217,14 +232,24 @@ export class TrustedMetadata {
     return timestamp;
   }
 
-  async #takeTargets(bytes: Uint8Array, checkExpiry: ExpiryCheck): Promise<Targets> {
-    const listed = this.listed('targets');
-    await checkFile(bytes, listed, { role: 'targets', version: listed.version });
-    const targets = parse('targets', () => new Targets(bytes));
-    await this.#root.verify('targets', targets);
-    checkVersion('mismatch', 'targets', listed.version, targets);
-    checkExpiry('targets', targets);
-    this.#targets = targets;
+  async #takeTopLevelTargets(bytes: Uint8Array, checkExpiry: ExpiryCheck): Promise<Targets> {
+    const verify = (targets: Targets) => this.#root.verify('targets', targets);
+    this.#targets = await this.#takeTargets(bytes, 'targets', verify, checkExpiry);
+    return this.#targets;
+  }
+
+  async #takeTargets(
+    bytes: Uint8Array,
+    role: string,
+    verify: (targets: Targets) => Promise<void>,
+    checkExpiry: ExpiryCheck,
+  ): Promise<Targets> {
+    const listed = this.listed(role);
+    await checkFile(bytes, listed, { role, version: listed.version });
+    const targets = parse(role, () => new Targets(bytes));
+    await verify(targets);
+    checkVersion('mismatch', role, listed.version, targets);
+    checkExpiry(role, targets);
     return targets;
   }
 
@@ -245,11 +270,11 @@ export class TrustedMetadata {
   }
 }
 
-type ExpiryCheck = (role: TopLevelRole, metadata: Metadata) => void;
+type ExpiryCheck = (role: string, metadata: Metadata) => void;
 
 const ignoreExpiry: ExpiryCheck = () => {};
 
-function parse<T>(role: TopLevelRole, read: () => T): T {
+function parse<T>(role: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -257,7 +282,7 @@ function parse<T>(role: TopLevelRole, read: () => T): T {
   }
 }
 
-function checkVersion(code: 'mismatch' | 'rollback', role: TopLevelRole, expected: number, { version }: Metadata): void {
+function checkVersion(code: 'mismatch' | 'rollback', role: string, expected: number, { version }: Metadata): void {
   if (version === expected) return;
   throw new VouchsafeError(code, `This is not the version of ${role} that was asked for.`, {
     role,

@@ -1,58 +1,26 @@
-import { download, type FetchFunction } from './download.js';
-import { type ErrorFacts, VouchsafeError, withFacts } from './errors.js';
-import { checkFile, inWords, type TargetFile } from './file.js';
-import { metadataName, targetLocation } from './layout.js';
-import { DEFAULT_LIMITS, type Limits } from './limits.js';
-import type { Metadata } from './metadata.js';
-import type { TopLevelRole } from './root.js';
-import { TrustedMetadata } from './trusted-metadata.js';
+import type { TargetFile } from './file.js';
+import { Refresher, type UpdaterOptions } from './refresher.js';
+import { TargetSearch } from './target-search.js';
+import type { TrustedMetadata } from './trusted-metadata.js';
 
 // What a user of the client needs besides the Updater; this file is the package's entry `vouchsafe/tuf`.
 export type { ByteStream, FetchFunction, FetchResponse } from './download.js';
 export { type ErrorCode, type ErrorFacts, VouchsafeError } from './errors.js';
 export type { FileDigest, Hashes, TargetFile } from './file.js';
 export { DEFAULT_LIMITS, type Limits } from './limits.js';
+export type { MetadataStore, UpdaterOptions } from './refresher.js';
 export type { TrustedMetadata } from './trusted-metadata.js';
 
-/** Where trusted metadata is kept between refreshes. What it returns is never believed: it is verified again. */
-export interface MetadataStore {
-  /** @returns the root of a version as saved, or undefined */
-  loadRoot(version: number): Promise<Uint8Array | undefined>;
-  /** In one transaction: saves a root and deletes the named roles, whose keys it replaces (specification 5.3.11). */
-  saveRoot(version: number, bytes: Uint8Array, discard: readonly string[]): Promise<void>;
-  /** @returns a role's metadata as saved, or undefined */
-  loadRole(role: string): Promise<Uint8Array | undefined>;
-  /** Saves a role's metadata in place of what was there. */
-  saveRole(role: string, bytes: Uint8Array): Promise<void>;
-}
-
-export interface UpdaterOptions {
-  /** The trusted root metadata that came with the program. */
-  readonly root: Uint8Array;
-  readonly store: MetadataStore;
-  readonly fetch: FetchFunction;
-  /** Absolute URL of the metadata folder, with a trailing slash. */
-  readonly metadataUrl: string;
-  /** Absolute URL of the targets folder, with a trailing slash. */
-  readonly targetsUrl: string;
-  /** Milliseconds since 1970; the system's clock by default. */
-  readonly now?: () => number;
-  readonly limits?: Partial<Limits>;
-}
-
-/**
- * A TUF client (specification 5): decides what to load, what to ask for and what a failure means. The rules are in `TrustedMetadata`.
- */
+/** A TUF client (specification 5). */
 export class Updater {
   readonly #options: UpdaterOptions;
-  readonly #limits: Limits;
-  #refreshing: Promise<TrustedMetadata> | undefined;
-  #trusted: TrustedMetadata | undefined;
+  readonly #refresher: Refresher;
+  #search: TargetSearch | undefined;
 
   /** @param options the trusted root, where the repository is and where to keep its metadata */
   constructor(options: UpdaterOptions) {
     this.#options = options;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#refresher = new Refresher(options);
   }
 
   /**
@@ -64,22 +32,21 @@ export class Updater {
    * @throws `unreachable`, `redirected`, `too-long`, `too-slow`, and all that `TrustedMetadata` refuses
    */
   refresh(): Promise<TrustedMetadata> {
-    this.#refreshing ??= this.#refresh().finally(() => {
-      this.#refreshing = undefined;
-    });
-    return this.#refreshing;
+    return this.#refresher.refresh();
   }
 
   /**
-   * Looks a target up (specification 5.6.7), after a refresh if there was none yet.
+   * Looks a target up (specification 5.6.7), after a refresh if there was none yet. Delegated roles that may list it are loaded, and saved as
+   * soon as they are trusted; once loaded, they are looked up until the next refresh without asking anybody.
    *
    * @param path target path
    * @returns what the signed metadata lists, or undefined
-   * @throws as `refresh` does
+   * @throws as `refresh` does; also what a delegated role on the way is refused for
    */
   async findTarget(path: string): Promise<TargetFile | undefined> {
-    const { targets } = this.#trusted ?? (await this.refresh());
-    return targets?.files.get(path);
+    const trusted = await this.#refresher.trusted();
+    if (this.#search?.trusted !== trusted) this.#search = new TargetSearch(trusted, this.#options);
+    return this.#search.find(path);
   }
 
   /**
@@ -93,135 +60,7 @@ export class Updater {
    * @returns its bytes
    * @throws `mismatch`, `malformed` for a path that cannot be asked for, `unreachable`, `redirected`, `too-long`, `too-slow`
    */
-  async downloadTarget(target: TargetFile, consistentSnapshot?: boolean, maxLength = target.length): Promise<Uint8Array> {
-    const hasHash = consistentSnapshot ?? (this.#trusted ?? (await this.refresh())).root.consistentSnapshot;
-    const url = this.#options.targetsUrl + targetLocation(target, hasHash);
-    const facts = { path: target.path };
-    const check = async (bytes: Uint8Array): Promise<Uint8Array> => {
-      await checkFile(bytes, target, facts);
-      return bytes;
-    };
-    return this.#answer(url, facts, maxLength, check, inWords(target));
-  }
-
-  async #refresh(): Promise<TrustedMetadata> {
-    const { root, now = Date.now } = this.#options;
-    const trusted = await TrustedMetadata.fromRoot(root, now());
-    await this.#loadRoots(trusted);
-    await this.#updateRoots(trusted);
-    trusted.checkExpiry('root');
-    await this.#updateTimestamp(trusted);
-    const { snapshotLength, targetsLength } = this.#limits;
-    await this.#updateListed(
-      trusted,
-      'snapshot',
-      snapshotLength,
-      (bytes) => trusted.loadSnapshot(bytes),
-      (bytes) => trusted.updateSnapshot(bytes),
-    );
-    await this.#updateListed(
-      trusted,
-      'targets',
-      targetsLength,
-      (bytes) => trusted.loadTargets(bytes),
-      (bytes) => trusted.updateTargets(bytes),
-    );
-    this.#trusted = trusted;
-    return trusted;
-  }
-
-  /** The chain of roots in the store, as far as it is whole. What is damaged is asked for again. */
-  async #loadRoots(trusted: TrustedMetadata): Promise<void> {
-    for (;;) {
-      const bytes = await this.#options.store.loadRoot(trusted.root.version + 1);
-      if (!bytes || !(await accepted(trusted.loadRoot(bytes)))) return;
-    }
-  }
-
-  /** Specification 5.3. */
-  async #updateRoots(trusted: TrustedMetadata): Promise<void> {
-    for (let rotations = 0; rotations < this.#limits.rootRotations; rotations++) {
-      const before = trusted.root;
-      try {
-        await this.#ask(trusted, 'root', before.version + 1, this.#limits.rootLength, (bytes) => trusted.updateRoot(bytes));
-      } catch (error) {
-        // Only "there is no such file" ends the chain (5.3.3). Object stores say it with a 403.
-        if (error instanceof VouchsafeError && (error.facts.status === 404 || error.facts.status === 403)) return;
-        throw error;
-      }
-      // What the replaced keys signed may be the work of their thief: versions so high that nothing honest would follow (5.3.11).
-      const isReplaced = before.losesKey('timestamp', trusted.root) || before.losesKey('snapshot', trusted.root);
-      await this.#options.store.saveRoot(trusted.root.version, trusted.root.bytes, isReplaced ? ['timestamp', 'snapshot'] : []);
-    }
-  }
-
-  /** Specification 5.4. */
-  async #updateTimestamp(trusted: TrustedMetadata): Promise<void> {
-    await this.#load('timestamp', (bytes) => trusted.loadTimestamp(bytes));
-    const before = trusted.timestamp;
-    const after = await this.#ask(trusted, 'timestamp', undefined, this.#limits.timestampLength, (bytes) =>
-      trusted.updateTimestamp(bytes),
-    );
-    if (after !== before) await this.#options.store.saveRole('timestamp', after.bytes);
-  }
-
-  /** Specification 5.5 and 5.6: a role whose version, and perhaps length, the metadata before it lists. */
-  async #updateListed(
-    trusted: TrustedMetadata,
-    role: 'snapshot' | 'targets',
-    maxLength: number,
-    load: (bytes: Uint8Array) => Promise<unknown>,
-    update: (bytes: Uint8Array) => Promise<Metadata>,
-  ): Promise<void> {
-    await this.#load(role, load);
-    if (trusted.isFresh(role)) return;
-    const { version, length } = trusted.listed(role);
-    const { bytes } = await this.#ask(trusted, role, version, Math.min(length ?? maxLength, maxLength), update);
-    await this.#options.store.saveRole(role, bytes);
-  }
-
-  /** Offers what the store has of a role. It is a memory of versions at best, so a refusal only means to go without it. */
-  async #load(role: TopLevelRole, take: (bytes: Uint8Array) => Promise<unknown>): Promise<void> {
-    const bytes = await this.#options.store.loadRole(role);
-    if (bytes) await accepted(take(bytes));
-  }
-
-  /** Downloads a role's metadata and offers it. Root and timestamp names do not depend on consistent snapshots. */
-  #ask<T>(
-    trusted: TrustedMetadata,
-    role: TopLevelRole,
-    version: number | undefined,
-    maxLength: number,
-    take: (bytes: Uint8Array) => Promise<T>,
-  ): Promise<T> {
-    const hasVersion = role === 'root' || trusted.root.consistentSnapshot;
-    const name = metadataName(role, hasVersion ? version : undefined);
-    return this.#answer(this.#options.metadataUrl + name, { role, ...(version && { version }) }, maxLength, take);
-  }
-
-  async #answer<T>(
-    url: string,
-    facts: ErrorFacts,
-    maxLength: number,
-    take: (bytes: Uint8Array) => Promise<T>,
-    expected?: string,
-  ): Promise<T> {
-    const { fetch } = this.#options;
-    try {
-      return await take(await download(fetch, url, maxLength, this.#limits, expected));
-    } catch (error) {
-      throw withFacts(error, { ...facts, url });
-    }
-  }
-}
-
-/** Whether a rule accepted what it was offered. Anything but a refusal is thrown on. */
-async function accepted(offer: Promise<unknown>): Promise<boolean> {
-  try {
-    await offer;
-    return true;
-  } catch (error) {
-    if (error instanceof VouchsafeError) return false;
-    throw error;
+  downloadTarget(target: TargetFile, consistentSnapshot?: boolean, maxLength?: number): Promise<Uint8Array> {
+    return this.#refresher.downloadTarget(target, consistentSnapshot, maxLength);
   }
 }

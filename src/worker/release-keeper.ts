@@ -4,8 +4,9 @@ import type { Purpose } from '../release/route.js';
 import type { ReleaseRecord, Store, StoredState } from '../store/store.js';
 import { VouchsafeError, withFacts } from '../tuf/errors.js';
 import type { TargetFile } from '../tuf/file.js';
+import { Refresher } from '../tuf/refresher.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
-import { Updater } from '../tuf/updater.js';
+
 import { downloadMissing } from './download-missing.js';
 import { asVouchsafeError, toRefusal } from './refusal.js';
 import { firstToExpire, hashesOf, type Release, releaseId, releaseOf, renewed, restore } from './release.js';
@@ -73,7 +74,7 @@ export class ReleaseKeeper {
 
   /** A file of a release, verified just now. @throws the core's codes */
   async read(release: Release, target: TargetFile): Promise<Uint8Array> {
-    const bytes = await this.#read(target, this.#updater(), release.consistentSnapshot);
+    const bytes = await this.#read(target, this.#refresher(), release.consistentSnapshot);
     this.#filesVerified++;
     return bytes;
   }
@@ -162,8 +163,8 @@ export class ReleaseKeeper {
     if (!record) return undefined;
     try {
       const { metadata, newest } = await restore(this.#roots(), state, record, Date.now());
-      const updater = this.#updater();
-      return await releaseOf(metadata, newest, (target) => this.#read(target, updater, newest.consistentSnapshot));
+      const refresher = this.#refresher();
+      return await releaseOf(metadata, newest, (target) => this.#read(target, refresher, newest.consistentSnapshot));
     } catch (error) {
       await this.#violations.record(error, 'storage');
       return undefined;
@@ -173,9 +174,9 @@ export class ReleaseKeeper {
   async #update(): Promise<UpdateResult> {
     try {
       await this.#open();
-      const updater = this.#updater();
-      const metadata = await updater.refresh();
-      const result = await this.#take(metadata, updater);
+      const refresher = this.#refresher();
+      const metadata = await refresher.refresh();
+      const result = await this.#take(metadata, refresher);
       this.#failure = undefined;
       return result;
     } catch (error) {
@@ -190,7 +191,7 @@ export class ReleaseKeeper {
     }
   }
 
-  async #take(metadata: TrustedMetadata, updater: Updater): Promise<UpdateResult> {
+  async #take(metadata: TrustedMetadata, refresher: Refresher): Promise<UpdateResult> {
     const id = await releaseId(metadata);
     // Which release is staged and which active is only clear when none is on its way from one to the other.
     await this.#activating;
@@ -206,13 +207,13 @@ export class ReleaseKeeper {
       return { outcome: 'staged', release: summaryOf(staged) };
     }
     const { root } = metadata;
-    const release = await releaseOf(metadata, root, (target) => this.#read(target, updater, root.consistentSnapshot));
+    const release = await releaseOf(metadata, root, (target) => this.#read(target, refresher, root.consistentSnapshot));
     this.#arriving = release;
     await this.#store.keepFiles(this.#wantedHashes());
     await downloadMissing(
       release,
       this.#store,
-      (target) => this.#download(target, updater, root.consistentSnapshot),
+      (target) => this.#download(target, refresher, root.consistentSnapshot),
       (progress) => void this.#announce({ vouchsafe: 'progress', progress }),
     );
     await this.#store.saveRelease('staged', release.record);
@@ -244,23 +245,23 @@ export class ReleaseKeeper {
     return new Set([this.#active, this.#staged, this.#arriving].flatMap((release) => (release ? [...hashesOf(release)] : [])));
   }
 
-  #read(target: TargetFile, updater: Updater, consistentSnapshot: boolean): Promise<Uint8Array> {
+  #read(target: TargetFile, refresher: Refresher, consistentSnapshot: boolean): Promise<Uint8Array> {
     return readFile(
       this.#store,
       target,
-      (file) => this.#download(file, updater, consistentSnapshot),
+      (file) => this.#download(file, refresher, consistentSnapshot),
       (error) => void this.#violations.record(error, 'storage'),
     );
   }
 
   /** A file from the repository. When it is not the right one, says whether it is that of a release that was active before. */
-  async #download(target: TargetFile, updater: Updater, consistentSnapshot: boolean): Promise<Uint8Array> {
+  async #download(target: TargetFile, refresher: Refresher, consistentSnapshot: boolean): Promise<Uint8Array> {
     this.#retired ??= this.#restoreRetired();
     const older = [this.#active?.targets, await this.#retired].flatMap((targets) => targets?.get(target.path) ?? []);
     // Room for the older file, so that it is recognised instead of cut off.
     const maxLength = Math.max(target.length, ...older.map(({ length }) => length));
     try {
-      return await updater.downloadTarget(target, consistentSnapshot, maxLength);
+      return await refresher.downloadTarget(target, consistentSnapshot, maxLength);
     } catch (error) {
       throw diagnosed(error, older);
     }
@@ -276,8 +277,8 @@ export class ReleaseKeeper {
     }
   }
 
-  #updater(): Updater {
-    return new Updater({
+  #refresher(): Refresher {
+    return new Refresher({
       root: this.#roots().at(-1) ?? new Uint8Array(),
       store: this.#store,
       fetch: (url, init) => fetch(url, init),

@@ -1,0 +1,211 @@
+import type { FetchFunction } from './download.js';
+import { VouchsafeError } from './errors.js';
+import { checkFile, inWords, type TargetFile } from './file.js';
+import { metadataName, targetLocation } from './layout.js';
+import { DEFAULT_LIMITS, type Limits } from './limits.js';
+import type { Metadata } from './metadata.js';
+import { isMissing, Mirrors } from './mirrors.js';
+import type { TopLevelRole } from './root.js';
+import { TrustedMetadata } from './trusted-metadata.js';
+
+/** Where trusted metadata is kept between refreshes. What it returns is never believed: it is verified again. */
+export interface MetadataStore {
+  /** @returns the root of a version as saved, or undefined */
+  loadRoot(version: number): Promise<Uint8Array | undefined>;
+  /** In one transaction: saves a root and deletes the named roles, whose keys it replaces (specification 5.3.11). */
+  saveRoot(version: number, bytes: Uint8Array, discard: readonly string[]): Promise<void>;
+  /** @returns a role's metadata as saved, or undefined */
+  loadRole(role: string): Promise<Uint8Array | undefined>;
+  /** Saves a role's metadata in place of what was there. */
+  saveRole(role: string, bytes: Uint8Array): Promise<void>;
+}
+
+export interface UpdaterOptions {
+  /** The trusted root metadata that came with the program. */
+  readonly root: Uint8Array;
+  readonly store: MetadataStore;
+  readonly fetch: FetchFunction;
+  /** Absolute URL of the metadata folder, with a trailing slash, or those of several mirrors in the order to ask them. */
+  readonly metadataUrl: string | readonly string[];
+  /** The same for the targets folder. */
+  readonly targetsUrl: string | readonly string[];
+  /** Told of each mirror that was passed over, and why. */
+  readonly onMirrorFailure?: (error: VouchsafeError) => void;
+  /** Milliseconds since 1970; the system's clock by default. */
+  readonly now?: () => number;
+  readonly limits?: Partial<Limits>;
+}
+
+/**
+ * Keeps the top-level metadata up to date (specification 5.1 to 5.6) and downloads targets: all that a client needs whose targets are not
+ * delegated. Decides what to load, what to ask for and what a failure means. The rules are in `TrustedMetadata`.
+ */
+export class Refresher {
+  readonly #options: UpdaterOptions;
+  readonly #limits: Limits;
+  readonly #metadata: Mirrors;
+  readonly #targets: Mirrors;
+  #refreshing: Promise<TrustedMetadata> | undefined;
+  #trusted: TrustedMetadata | undefined;
+
+  /** @param options the trusted root, where the repository is and where to keep its metadata */
+  constructor(options: UpdaterOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const { fetch, metadataUrl, targetsUrl, onMirrorFailure } = options;
+    this.#metadata = new Mirrors(metadataUrl, fetch, this.#limits, onMirrorFailure);
+    this.#targets = new Mirrors(targetsUrl, fetch, this.#limits, onMirrorFailure);
+  }
+
+  /**
+   * Brings all top-level metadata up to date (specification 5.1 to 5.6). Each role is saved as soon as it is trusted, so what came before
+   * a failure stays; nothing refused is saved; what is in the store, expired, damaged or gone, never stands in the way of newer metadata.
+   * Calls while one is under way share it.
+   *
+   * @returns everything now trusted
+   * @throws `unreachable`, `redirected`, `too-long`, `too-slow`, and all that `TrustedMetadata` refuses
+   */
+  refresh(): Promise<TrustedMetadata> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  /** What the last refresh left, after a refresh if there was none yet. @throws as `refresh` does */
+  async trusted(): Promise<TrustedMetadata> {
+    return this.#trusted ?? this.refresh();
+  }
+
+  /**
+   * Downloads a target and checks it (specification 5.7.3).
+   *
+   * @param target what trusted metadata lists
+   * @param consistentSnapshot whether the file's name carries its hash; by default as the refreshed root says, after a refresh if there
+   *   was none yet
+   * @param maxLength bytes to accept before giving up. More than the target's length accepts nothing more, but lets the `mismatch` say
+   *   what came instead
+   * @returns its bytes
+   * @throws `mismatch`, `malformed` for a path that cannot be asked for, `unreachable`, `redirected`, `too-long`, `too-slow`
+   */
+  async downloadTarget(target: TargetFile, consistentSnapshot?: boolean, maxLength = target.length): Promise<Uint8Array> {
+    const hasHash = consistentSnapshot ?? (await this.trusted()).root.consistentSnapshot;
+    const facts = { path: target.path };
+    const take = async (bytes: Uint8Array): Promise<Uint8Array> => {
+      await checkFile(bytes, target, facts);
+      return bytes;
+    };
+    return this.#targets.first({ name: targetLocation(target, hasHash), facts, maxLength, take, expected: inWords(target) });
+  }
+
+  async #refresh(): Promise<TrustedMetadata> {
+    const { root, now = Date.now } = this.#options;
+    const trusted = await TrustedMetadata.fromRoot(root, now());
+    await this.#loadRoots(trusted);
+    await this.#updateRoots(trusted);
+    trusted.checkExpiry('root');
+    await this.#updateTimestamp(trusted);
+    const { snapshotLength, targetsLength } = this.#limits;
+    await this.#updateListed(
+      trusted,
+      'snapshot',
+      snapshotLength,
+      (bytes) => trusted.loadSnapshot(bytes),
+      (bytes) => trusted.updateSnapshot(bytes),
+    );
+    await this.#updateListed(
+      trusted,
+      'targets',
+      targetsLength,
+      (bytes) => trusted.loadTargets(bytes),
+      (bytes) => trusted.updateTargets(bytes),
+    );
+    this.#trusted = trusted;
+    return trusted;
+  }
+
+  /** The chain of roots in the store, as far as it is whole. What is damaged is asked for again. */
+  async #loadRoots(trusted: TrustedMetadata): Promise<void> {
+    for (;;) {
+      const bytes = await this.#options.store.loadRoot(trusted.root.version + 1);
+      if (!bytes || !(await accepted(trusted.loadRoot(bytes)))) return;
+    }
+  }
+
+  /** Specification 5.3. */
+  async #updateRoots(trusted: TrustedMetadata): Promise<void> {
+    for (let rotations = 0; rotations < this.#limits.rootRotations; rotations++) {
+      const before = trusted.root;
+      try {
+        await this.#metadata.first({
+          name: metadataName('root', before.version + 1),
+          facts: { role: 'root', version: before.version + 1 },
+          maxLength: this.#limits.rootLength,
+          take: (bytes) => trusted.updateRoot(bytes),
+        });
+      } catch (error) {
+        // Only "there is no such file" ends the chain (5.3.3).
+        if (isMissing(error)) return;
+        throw error;
+      }
+      // What the replaced keys signed may be the work of their thief: versions so high that nothing honest would follow (5.3.11).
+      const isReplaced = before.losesKey('timestamp', trusted.root) || before.losesKey('snapshot', trusted.root);
+      await this.#options.store.saveRoot(trusted.root.version, trusted.root.bytes, isReplaced ? ['timestamp', 'snapshot'] : []);
+    }
+  }
+
+  /** Specification 5.4. */
+  async #updateTimestamp(trusted: TrustedMetadata): Promise<void> {
+    await this.#load('timestamp', (bytes) => trusted.loadTimestamp(bytes));
+    await this.#metadata.all({
+      name: metadataName('timestamp'),
+      facts: { role: 'timestamp' },
+      maxLength: this.#limits.timestampLength,
+      take: async (bytes) => {
+        const before = trusted.timestamp;
+        const after = await trusted.updateTimestamp(bytes);
+        if (after !== before) await this.#options.store.saveRole('timestamp', after.bytes);
+      },
+    });
+  }
+
+  /** Specification 5.5 and 5.6: a role whose version, and perhaps length, the metadata before it lists. */
+  async #updateListed(
+    trusted: TrustedMetadata,
+    role: 'snapshot' | 'targets',
+    maxLength: number,
+    load: (bytes: Uint8Array) => Promise<unknown>,
+    update: (bytes: Uint8Array) => Promise<Metadata>,
+  ): Promise<void> {
+    await this.#load(role, load);
+    if (trusted.isFresh(role)) return;
+    const { version, length } = trusted.listed(role);
+    const { bytes } = await this.#metadata.first({
+      name: metadataName(role, trusted.root.consistentSnapshot ? version : undefined),
+      facts: { role, version },
+      maxLength: Math.min(length ?? maxLength, maxLength),
+      take: update,
+    });
+    await this.#options.store.saveRole(role, bytes);
+  }
+
+  /** Offers what the store has of a role. It is a memory of versions at best, so a refusal only means to go without it. */
+  async #load(role: TopLevelRole, take: (bytes: Uint8Array) => Promise<unknown>): Promise<void> {
+    const bytes = await this.#options.store.loadRole(role);
+    if (bytes) await accepted(take(bytes));
+  }
+}
+
+/**
+ * @param offer a rule, applied to what the store has
+ * @returns whether it accepted it; anything but a refusal is thrown on
+ */
+export async function accepted(offer: Promise<unknown>): Promise<boolean> {
+  try {
+    await offer;
+    return true;
+  } catch (error) {
+    if (error instanceof VouchsafeError) return false;
+    throw error;
+  }
+}
