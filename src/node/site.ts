@@ -1,11 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { LOADER_SCRIPT, METADATA_FOLDER, TARGETS_FOLDER, WORKER_SCRIPT, type WorkerConfig } from '../release/config.js';
+import {
+  ED25519_SCRIPT,
+  LOADER_SCRIPT,
+  METADATA_FOLDER,
+  TARGETS_FOLDER,
+  WORKER_SCRIPT,
+  type WorkerConfig,
+} from '../release/config.js';
 import { isSystemError, PublisherError } from './publisher-error.js';
 import { isPage } from './scan-folder.js';
 
-/** The built worker, loader script and loader page, next to this module's folder in the package. */
+/** The built scripts and the loader page, next to this module's folder in the package. */
 const BUNDLES = fileURLToPath(new URL('../bundles/', import.meta.url));
 
 /** What the part of the output that is not TUF is made from. */
@@ -18,7 +25,7 @@ export interface SiteOptions {
   readonly roots: readonly Uint8Array[];
   /** Target paths of the release. */
   readonly paths: readonly string[];
-  /** Folder with `worker.js`, `loader.js` and `loader.html`; the package's own by default. */
+  /** Folder with `ed25519.js`, `worker.js`, `loader.js` and `loader.html`; the package's own by default. */
   readonly bundles?: string | undefined;
 }
 
@@ -30,16 +37,17 @@ export interface SiteFile {
 }
 
 /**
- * The files of the output outside the TUF repository: the worker script, the loader, and the loader page wherever somebody may enter the
- * site. None of them depends on what is in the app's files, so a release that has the same pages leaves them all as they are.
+ * The files of the output outside the TUF repository: the worker's scripts, the loader, and the loader page wherever somebody may enter
+ * the site. None of them depends on what is in the app's files, so a release that has the same pages leaves them all as they are.
  *
  * @param options see there
- * @returns the files, worker first
+ * @returns the files in the order to write them in: a worker may import the script that came with it as soon as it is there
  * @throws `bad-project` when the package has not been built
  */
 export async function siteFiles(options: SiteOptions): Promise<SiteFile[]> {
   const bundles = options.bundles ?? BUNDLES;
-  const [worker, loader, page] = await Promise.all([
+  const [ed25519, worker, loader, page] = await Promise.all([
+    readBundle(bundles, 'ed25519.js'),
     readBundle(bundles, 'worker.js'),
     readBundle(bundles, 'loader.js'),
     readBundle(bundles, 'loader.html'),
@@ -48,6 +56,7 @@ export async function siteFiles(options: SiteOptions): Promise<SiteFile[]> {
   // 404.html is what static hosts answer unknown paths with: a deep link into a single-page app ends there on the first visit.
   const pages = new Set(['index.html', '404.html', ...options.paths.filter(isPage)]);
   return [
+    { path: ED25519_SCRIPT, bytes: Buffer.from(ed25519) },
     { path: WORKER_SCRIPT, bytes: Buffer.from(`self.vouchsafe=${workerConfig(options)};\n${worker}`) },
     { path: LOADER_SCRIPT, bytes: Buffer.from(loader) },
     ...[...pages].sort().map((path) => ({ path, bytes: loaderPage })),

@@ -20,6 +20,8 @@ export interface WorkerConfig {
 export const WORKER_SCRIPT = 'vouchsafe-worker.js';
 /** The name of the loader script, at the root of the scope. */
 export const LOADER_SCRIPT = 'vouchsafe-loader.js';
+/** The name of the script with Ed25519 in JavaScript, at the root of the scope. */
+export const ED25519_SCRIPT = 'vouchsafe-ed25519.js';
 /** The folder under the scope that holds the TUF repository. */
 export const REPOSITORY_FOLDER = 'vouchsafe/';
 /** Default of `WorkerConfig.metadata`. */

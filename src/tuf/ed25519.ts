@@ -1,5 +1,5 @@
-import { Point } from '@noble/ed25519';
-import { toHex } from './hex.js';
+import { verifyWithNoble } from './ed25519-noble.js';
+import { littleEndian } from './little-endian.js';
 
 // The field prime and the order of the base point (RFC 8032 section 5.1).
 const P = 2n ** 255n - 19n;
@@ -12,7 +12,8 @@ export const PUBLIC_KEY_LENGTH = 32;
 /** Signature bytes. */
 export const SIGNATURE_LENGTH = 64;
 
-let engineHasEd25519 = true;
+/** The base point (RFC 8032 section 5.1): a key that no engine with Ed25519 rejects. */
+const BASE_POINT = Uint8Array.of(0x58, ...new Uint8Array(31).fill(0x66));
 
 /**
  * Whether a public key may be used at all: canonical encoding, and not one of the points of small order, for which engines accept
@@ -33,46 +34,37 @@ export function isStrictPublicKey(publicKey: Uint8Array): boolean {
  * @param signature any bytes
  * @param message what was signed
  * @returns whether the signature is valid
+ * @throws when the engine fails; that says nothing about the signature
  */
 export async function verifyEd25519(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): Promise<boolean> {
   if (!isStrictPublicKey(publicKey) || !isStrictSignature(signature)) return false;
-  if (engineHasEd25519) {
-    try {
-      return await verifyWithWebCrypto(publicKey, signature, message);
-    } catch (error) {
-      // Any other failure is about this key alone (some engines reject a key that is not on the curve), and noble decides it.
-      if ((error as Error).name === 'NotSupportedError') engineHasEd25519 = false;
-    }
+  try {
+    return await verifyWithWebCrypto(publicKey, signature, message);
+  } catch (error) {
+    if (!(await engineHasEd25519())) return verifyWithNoble(publicKey, signature, message);
+    // Of the keys that are left, engines reject none but those that are not on the curve.
+    if ((error as Error).name === 'DataError') return false;
+    throw error;
   }
-  return verifyWithNoble(publicKey, signature, message);
+}
+
+/** Whether the engine's WebCrypto has Ed25519. Asked each time: an answer that was remembered could outlive a passing failure. */
+export async function engineHasEd25519(): Promise<boolean> {
+  try {
+    await importKey(BASE_POINT);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The engine's verdict. Call `verifyEd25519` instead; this is exported so that tests can compare the two. */
 export async function verifyWithWebCrypto(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): Promise<boolean> {
-  const key = await crypto.subtle.importKey('raw', publicKey, 'Ed25519', false, ['verify']);
-  return crypto.subtle.verify('Ed25519', key, signature, message);
+  return crypto.subtle.verify('Ed25519', await importKey(publicKey), signature, message);
 }
 
-/**
- * The verdict in JavaScript. Call `verifyEd25519` instead; this is exported so that tests can compare the two.
- *
- * noble's own `verify` multiplies by the cofactor, which accepts signatures that engines refuse. They compute R = [S]B - [k]A and
- * compare its encoding with the signature's; so does this.
- */
-export async function verifyWithNoble(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): Promise<boolean> {
-  const r = signature.subarray(0, 32);
-  const input = new Uint8Array(64 + message.length);
-  input.set(r);
-  input.set(publicKey, 32);
-  input.set(message, 64);
-  const k = littleEndian(new Uint8Array(await crypto.subtle.digest('SHA-512', input))) % L;
-  try {
-    const a = Point.fromBytes(publicKey);
-    const s = littleEndian(signature.subarray(32));
-    return toHex(Point.BASE.multiplyUnsafe(s).subtract(a.multiplyUnsafe(k)).toBytes()) === toHex(r);
-  } catch {
-    return false; // the key is not a point on the curve
-  }
+function importKey(publicKey: Uint8Array): Promise<unknown> {
+  return crypto.subtle.importKey('raw', publicKey, 'Ed25519', false, ['verify']);
 }
 
 /** 64 bytes, S below the group order, R encoded canonically. */
@@ -84,8 +76,4 @@ function isStrictSignature(signature: Uint8Array): boolean {
 
 function yCoordinate(point: Uint8Array): bigint {
   return littleEndian(point) & ((1n << 255n) - 1n);
-}
-
-function littleEndian(bytes: Uint8Array): bigint {
-  return BigInt(`0x0${toHex(bytes.slice().reverse())}`);
 }

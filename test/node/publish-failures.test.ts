@@ -35,17 +35,19 @@ describe('the order of writing', () => {
     'targets/HASH.more.html',
     'metadata/2.targets.json',
     'metadata/2.snapshot.json',
+    'vouchsafe-ed25519.js',
     'vouchsafe-worker.js',
     'more.html',
   ];
   test.each([
     ['metadata/2.targets.json', 1],
     ['metadata/2.snapshot.json', 2],
-    ['vouchsafe-worker.js', 3],
-    ['more.html', 4],
+    ['vouchsafe-ed25519.js', 3],
+    ['vouchsafe-worker.js', 4],
+    ['more.html', 5],
   ])('a failure at %s leaves the previous release, and the next try succeeds', async (step, done) => {
     const { workspace, store } = await betweenReleases();
-    await rm(workspace.path('out/vouchsafe-worker.js'));
+    for (const script of ['vouchsafe-ed25519.js', 'vouchsafe-worker.js']) await rm(workspace.path('out', script));
     const path = step.startsWith('metadata/') ? `vouchsafe/${step}` : step;
     await mkdir(workspace.path('out', path, 'in-the-way'), { recursive: true });
     await expect(workspace.publish()).rejects.toMatchObject({

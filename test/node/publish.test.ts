@@ -20,6 +20,7 @@ describe('the first publish', () => {
         '404.html',
         'docs/start.html',
         'index.html',
+        'vouchsafe-ed25519.js',
         'vouchsafe-loader.js',
         'vouchsafe-worker.js',
         'vouchsafe/metadata/1.root.json',

@@ -59,6 +59,7 @@ describe('scanFolder', () => {
     'Vouchsafe/x.js',
     'vouchsafe',
     'vouchsafe-worker.js',
+    'vouchsafe-ed25519.js',
     'vouchsafe-loader.js',
     'VOUCHSAFE-worker.JS',
     'vouchsafe.json',

@@ -29,6 +29,7 @@ export class Workspace {
     await workspace.write('app', files);
     // Stand-ins: what the worker and the loader do is tested in browsers.
     await workspace.write('bundles', {
+      'ed25519.js': 'ed25519()',
       'worker.js': 'worker()',
       'loader.js': 'loader()',
       'loader.html': '<p data-base="__BASE__">Loading</p>',
