@@ -1,4 +1,4 @@
-import { nextRelease, type ReleaseMetadata, type ReleaseRole } from '../src/repository/release.js';
+import { type Delegated, nextRelease, type ReleaseMetadata, type ReleaseRole } from '../src/repository/release.js';
 import { firstRoot, nextRoot, type RoleDefinitions } from '../src/repository/root.js';
 import { signMetadata } from '../src/repository/sign.js';
 import { ed25519Signer, type Signer } from '../src/repository/signer.js';
@@ -81,6 +81,8 @@ export class RepositorySimulator {
   signers: Record<TopLevelRole, Signer[]>;
   metadata: ReleaseMetadata | undefined;
   targets = new Map<string, Uint8Array>();
+  /** What the targets delegate. The files of delegated roles go to the server with `putTarget`. */
+  delegated: Delegated | undefined;
   root: Uint8Array = new Uint8Array();
 
   private constructor(signers: Record<TopLevelRole, Signer[]>) {
@@ -119,14 +121,18 @@ export class RepositorySimulator {
   /** Publishes the files as they are, with new versions for what has changed. */
   async publish(): Promise<void> {
     const list: TargetFile[] = [];
-    for (const [path, bytes] of this.targets) {
-      const file = { path, ...(await describe(bytes)) };
-      list.push(file);
-      this.files.set(`/targets/${targetLocation(file, true)}`, bytes);
-    }
-    const { changed, metadata } = await nextRelease(this.metadata, list, this.signers, EXPIRY, this.now);
+    for (const [path, bytes] of this.targets) list.push(await this.putTarget(path, bytes));
+    const { changed, metadata } = await nextRelease(this.metadata, list, this.signers, EXPIRY, this.now, this.delegated);
     for (const { name, bytes } of changed) this.put(name, bytes);
     this.metadata = metadata;
+  }
+
+  /** Puts a target's file on the server. @returns what metadata lists for it */
+  async putTarget(path: string, content: string | Uint8Array): Promise<TargetFile> {
+    const bytes = typeof content === 'string' ? utf8(content) : content;
+    const file = { path, ...(await describe(bytes)) };
+    this.files.set(`/targets/${targetLocation(file, true)}`, bytes);
+    return file;
   }
 
   /** Publishes the next root, with the given roles' signers replaced. Old and new root signers sign. */

@@ -14,7 +14,26 @@ import type { Signer } from './signer.js';
 export type ReleaseRole = Exclude<TopLevelRole, 'root'>;
 
 /** One document a role. */
-export type ReleaseMetadata = Readonly<Record<ReleaseRole, Uint8Array>>;
+export interface ReleaseMetadata extends Readonly<Record<ReleaseRole, Uint8Array>> {
+  /** The delegated roles', by name. */
+  readonly delegated?: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What a delegated role lists, and who signs for it. */
+export interface DelegatedRole {
+  readonly files: readonly TargetFile[];
+  readonly signers: readonly Signer[];
+  /** What it delegates in turn. See `describeDelegations` and `describeHashBins`. */
+  readonly delegations?: JsonObject;
+}
+
+/** What the top-level targets delegate. */
+export interface Delegated {
+  /** See `describeDelegations` and `describeHashBins`. */
+  readonly delegations: JsonObject;
+  /** Every delegated role by name, those further down too. */
+  readonly roles: ReadonlyMap<string, DelegatedRole>;
+}
 
 /** Who signs for each role; as many as the root's threshold asks for. */
 export type ReleaseSigners = Readonly<Record<ReleaseRole, readonly Signer[]>>;
@@ -31,7 +50,7 @@ export interface MetadataFile {
 
 /** What to write, and what is current then. */
 export interface NextRelease {
-  /** New files in the order to write them: targets, snapshot, timestamp. Until the last is there, clients see the release before. */
+  /** New files in the order to write them: delegated roles, targets, snapshot, timestamp. Until the last is there, clients see the release before. */
   readonly changed: readonly MetadataFile[];
   readonly metadata: ReleaseMetadata;
 }
@@ -41,10 +60,11 @@ export interface NextRelease {
  * its signers have, or half of its life is over. Fields this code does not know stay as they are.
  *
  * @param previous the current metadata, or undefined for the first release
- * @param files every target of the release
+ * @param files every target of the release that the top-level targets list
  * @param signers who signs
- * @param expiry seconds of life; `root` is not used
+ * @param expiry seconds of life; `root` is not used, delegated roles live as long as the targets
  * @param now milliseconds since 1970
+ * @param delegated roles that list further targets; without it, what the previous targets delegate stays as it is
  * @throws `malformed`, `unsupported` for the previous metadata; RangeError when a version is 2^53 - 1
  */
 export async function nextRelease(
@@ -53,30 +73,44 @@ export async function nextRelease(
   signers: ReleaseSigners,
   expiry: Omit<Expiry, 'root'>,
   now: number,
+  delegated?: Delegated,
 ): Promise<NextRelease> {
   const changed: MetadataFile[] = [];
-  const next = async (role: ReleaseRole, before: Metadata | undefined, content: JsonObject): Promise<Metadata> => {
-    const life = expiry[role] * 1000;
+  const next = async (
+    role: string,
+    type: ReleaseRole,
+    previousBytes: Uint8Array | undefined,
+    content: JsonObject,
+    by: readonly Signer[],
+  ): Promise<Metadata> => {
+    const before = previousBytes && new parsers[type](previousBytes);
+    const life = expiry[type] * 1000;
     const signed = { ...before?.signed, ...content };
-    if (before && before.expires - now > life / 2 && isEqual(before.signed, signed) && hasSigned(before, signers[role]))
-      return before;
+    if (before && before.expires - now > life / 2 && isEqual(before.signed, signed) && hasSigned(before, by)) return before;
     const version = nextVersion(before);
-    const fields = { _type: role, spec_version: SPEC_VERSION, version, expires: formatDate(now + life) };
-    const bytes = await signMetadata({ ...signed, ...fields }, signers[role]);
+    const fields = { _type: type, spec_version: SPEC_VERSION, version, expires: formatDate(now + life) };
+    const bytes = await signMetadata({ ...signed, ...fields }, by);
     changed.push({ name: metadataName(role, role === 'timestamp' ? undefined : version), bytes });
-    return new parsers[role](bytes);
+    return new parsers[type](bytes);
   };
 
-  const before = previous && {
-    targets: new Targets(previous.targets),
-    snapshot: new Snapshot(previous.snapshot),
-    timestamp: new Timestamp(previous.timestamp),
-  };
-  const targets = await next('targets', before?.targets, { targets: describeTargets(files) });
-  const listed = { ...(before?.snapshot.signed.meta as JsonObject), 'targets.json': await describeMetadata(targets) };
-  const snapshot = await next('snapshot', before?.snapshot, { meta: listed });
-  const timestamp = await next('timestamp', before?.timestamp, { meta: { 'snapshot.json': await describeMetadata(snapshot) } });
-  return { changed, metadata: { targets: targets.bytes, snapshot: snapshot.bytes, timestamp: timestamp.bytes } };
+  const roles = new Map(previous?.delegated);
+  // A role that is delegated to no longer stays listed: clients refuse a snapshot that has forgotten one (specification 5.5.5).
+  const listed: JsonObject = { ...(previous && (new Snapshot(previous.snapshot).signed.meta as JsonObject)) };
+  for (const [role, { files, signers, delegations }] of delegated?.roles ?? []) {
+    const content = { targets: describeTargets(files), ...(delegations && { delegations }) };
+    const metadata = await next(role, 'targets', roles.get(role), content, signers);
+    roles.set(role, metadata.bytes);
+    listed[`${role}.json`] = await describeMetadata(metadata);
+  }
+  const content = { targets: describeTargets(files), ...(delegated && { delegations: delegated.delegations }) };
+  const targets = await next('targets', 'targets', previous?.targets, content, signers.targets);
+  listed['targets.json'] = await describeMetadata(targets);
+  const snapshot = await next('snapshot', 'snapshot', previous?.snapshot, { meta: listed }, signers.snapshot);
+  const meta = { 'snapshot.json': await describeMetadata(snapshot) };
+  const timestamp = await next('timestamp', 'timestamp', previous?.timestamp, { meta }, signers.timestamp);
+  const metadata = { targets: targets.bytes, snapshot: snapshot.bytes, timestamp: timestamp.bytes };
+  return { changed, metadata: roles.size === 0 ? metadata : { ...metadata, delegated: roles } };
 }
 
 const parsers = { targets: Targets, snapshot: Snapshot, timestamp: Timestamp };

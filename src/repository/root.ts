@@ -72,12 +72,18 @@ export async function nextRoot(
   return bytes;
 }
 
+/**
+ * @param definitions roles
+ * @returns their key objects by keyid, each once
+ */
+export function describeKeys(definitions: readonly RoleDefinition[]): JsonObject {
+  return Object.fromEntries(definitions.flatMap(({ keys }) => keys.map(({ keyid, key }) => [keyid, key])));
+}
+
 function describeRoles(roles: Partial<RoleDefinitions>): { keys: JsonObject; roles: JsonObject } {
-  const keys = new Map<string, JsonObject>();
   const described: JsonObject = {};
-  for (const [role, definition] of Object.entries(roles)) {
-    for (const { keyid, key } of definition.keys) keys.set(keyid, key);
-    described[role] = { keyids: definition.keys.map(({ keyid }) => keyid), threshold: definition.threshold };
+  for (const [role, { keys, threshold }] of Object.entries(roles)) {
+    described[role] = { keyids: keys.map(({ keyid }) => keyid), threshold };
   }
-  return { keys: Object.fromEntries(keys), roles: described };
+  return { keys: describeKeys(Object.values(roles)), roles: described };
 }

@@ -106,12 +106,21 @@ class HashBins {
     const number = Math.floor(Number.parseInt(toHex(hash.subarray(0, 4)), 16) / 2 ** (32 - this.#bits));
     let bin = this.#bins.get(number);
     if (!bin) {
-      const digits = Math.ceil(this.#bits / 4);
-      bin = { ...this.#shared, role: `${this.#prefix}-${number.toString(16).padStart(digits, '0')}` };
+      bin = { ...this.#shared, role: binName(this.#prefix, this.#bits, number) };
       this.#bins.set(number, bin);
     }
     return bin;
   }
+}
+
+/**
+ * @param prefix `name_prefix`
+ * @param bits `bit_length`
+ * @param number of the bin, from 0
+ * @returns the role name of a hash bin (TAP 15)
+ */
+export function binName(prefix: string, bits: number, number: number): string {
+  return `${prefix}-${number.toString(16).padStart(Math.ceil(bits / 4), '0')}`;
 }
 
 function parseDelegation(object: JsonObject, keys: Delegation['keys']): Delegation {
