@@ -96,12 +96,26 @@ export function headersFor(manifest: ReleaseManifest, path: string): Map<string,
  * @param path target path
  */
 export function matches(pattern: string, path: string): boolean {
-  const source = pattern.replace(/\*\*\/|\*\*|\*|[\\^$.+?()[\]{}|]/g, (token) => {
-    if (token === '**/') return '(?:.*/)?';
-    if (token === '**') return '.*';
-    return token === '*' ? '[^/]*' : `\\${token}`;
-  });
-  return new RegExp(`^${source}$`, 's').test(path);
+  // How much of the path the pattern matches up to here, as a list of possible lengths. Unlike a regular expression, no pattern takes longer
+  // than its length times the path's.
+  let matched = Array.from({ length: path.length + 1 }, (_, length) => length === 0);
+  for (const token of pattern.match(/\*\*\/|\*\*|./gs) ?? []) {
+    const next: boolean[] = [];
+    const shortest = matched.indexOf(true);
+    if (shortest < 0) return false;
+    for (const [length, isMatched] of matched.entries()) {
+      const last = path[length - 1];
+      const isLonger =
+        token === '**/'
+          ? last === '/' && shortest < length
+          : token[0] === '*'
+            ? next[length - 1] && (token === '**' || last !== '/')
+            : matched[length - 1] && last === token;
+      next.push(Boolean(isLonger) || (isMatched && token[0] === '*'));
+    }
+    matched = next;
+  }
+  return matched.at(-1) === true;
 }
 
 function contentType(manifest: ReleaseManifest, path: string): string {

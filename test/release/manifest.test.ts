@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { headersFor, matches, parseManifest } from '../../src/release/manifest.js';
 
@@ -82,5 +83,28 @@ describe('matches', () => {
     expect(matches('a.js', 'axjs')).toBe(false);
     expect(matches('a(b)[c]+$', 'a(b)[c]+$')).toBe(true);
     expect(matches('*', 'a\nb')).toBe(true);
+    expect(matches('', 'a')).toBe(false);
+    expect(matches('a**/b', 'ab')).toBe(true);
+    expect(matches('a**/b', 'ac/b')).toBe(true);
+    expect(matches('**/b', 'ab')).toBe(false);
+    expect(matches('b/**/a', 'x/a')).toBe(false);
+    expect(matches('**', '')).toBe(true);
+  });
+
+  it('as a regular expression would, but without its endless ways to try', () => {
+    const tokens = fc.constantFrom('a', 'b', '/', '*', '**', '**/');
+    const path = fc.array(fc.constantFrom('a', 'b', '/'), { maxLength: 8 }).map((characters) => characters.join(''));
+    fc.assert(
+      fc.property(fc.array(tokens, { maxLength: 6 }), path, (pattern, text) => {
+        const source = pattern
+          .join('')
+          .replace(/\*\*\/|\*\*|\*/g, (star) => ({ '**/': '(?:.*/)?', '**': '.*', '*': '[^/]*' })[star] ?? '');
+        expect(matches(pattern.join(''), text)).toBe(new RegExp(`^${source}$`).test(text));
+      }),
+      { numRuns: 2_000 },
+    );
+    // Each takes a regular expression many minutes.
+    expect(matches(`${'*a'.repeat(20)}b`, 'a'.repeat(200))).toBe(false);
+    expect(matches(`${'**/'.repeat(20)}b`, 'a/'.repeat(200))).toBe(false);
   });
 });
