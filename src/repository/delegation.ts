@@ -1,4 +1,5 @@
-import { binName, Delegations } from '../tuf/delegations.js';
+import { binName, DelegationIndex } from '../tuf/delegation-index.js';
+import { parseDelegations } from '../tuf/delegations.js';
 import type { TargetFile } from '../tuf/file.js';
 import type { JsonObject } from '../tuf/json.js';
 import { describeKeys, type RoleDefinition } from './root.js';
@@ -62,18 +63,18 @@ export async function sortIntoBins(
   definition: HashBinsDefinition,
   files: readonly TargetFile[],
 ): Promise<Map<string, TargetFile[]>> {
-  const delegations = new Delegations(describeHashBins(definition));
+  const index = new DelegationIndex(parseDelegations(describeHashBins(definition)));
   const { namePrefix, bitLength } = definition;
   const bins = new Map<string, TargetFile[]>();
   for (let number = 0; number < 2 ** bitLength; number++) bins.set(binName(namePrefix, bitLength, number), []);
   for (const file of files) {
-    for (const { role } of await delegations.matching(file.path)) bins.get(role)?.push(file);
+    for (const { role } of index.matching(file.path)) bins.get(role)?.push(file);
   }
   return bins;
 }
 
 /** What a client would refuse is not signed. */
 function checked(delegations: JsonObject): JsonObject {
-  new Delegations(delegations);
+  parseDelegations(delegations);
   return delegations;
 }

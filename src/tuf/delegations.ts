@@ -1,10 +1,8 @@
 import { VouchsafeError } from './errors.js';
 import { asArray, asInteger, asObject, asString } from './fields.js';
-import { toHex } from './hex.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { type Key, parseKeys } from './key.js';
 import { parseRoleKeys, type RoleKeys } from './metadata.js';
-import { matchesPattern } from './path-pattern.js';
 import { isTopLevelRole } from './root.js';
 
 /** Who may sign for a delegated role. One object for each delegation: what was verified by one is not verified by another of the same name. */
@@ -16,120 +14,80 @@ export interface Delegation extends RoleKeys {
   readonly isTerminating: boolean;
 }
 
-/** A delegation and its place in the order of priority. */
-interface Ranked {
-  readonly rank: number;
-  readonly delegation: Delegation;
+/** A delegation and its paths. */
+export interface PathDelegation extends Delegation {
+  /** Patterns of target paths. */
+  readonly patterns: readonly string[];
+  /** Beginnings of the hex SHA-256 of target paths. Empty when there are patterns, and the other way round. */
+  readonly hashPrefixes: readonly string[];
 }
 
-/** A role of targets metadata delegates paths to others (specification 4.5). */
-export class Delegations {
-  readonly #byPattern: (Ranked & { readonly patterns: readonly string[] })[] = [];
-  /** By prefix of the path's hash, so that a search among thousands of bins does not look at each. */
-  readonly #byHashPrefix = new Map<string, Ranked[]>();
-  readonly #bins: HashBins | undefined;
-
-  /**
-   * @param value the field `delegations`
-   * @throws `malformed`
-   */
-  constructor(value: JsonValue) {
-    const object = asObject(value, 'delegations');
-    const keys = parseKeys(object.keys);
-    if ((object.roles === undefined) === (object.succinct_roles === undefined)) {
-      throw new VouchsafeError('malformed', 'Delegations must have either "roles" or "succinct_roles".');
-    }
-    if (object.succinct_roles !== undefined) this.#bins = new HashBins(asObject(object.succinct_roles, 'succinct_roles'), keys);
-    const names = new Set<string>();
-    for (const [rank, item] of (object.roles === undefined ? [] : asArray(object.roles, 'roles')).entries()) {
-      const role = asObject(item, 'role');
-      const delegation = parseDelegation(role, keys);
-      if (names.has(delegation.role))
-        throw new VouchsafeError('malformed', 'Delegations name a role twice.', { role: delegation.role });
-      names.add(delegation.role);
-      this.#add({ rank, delegation }, role);
-    }
-  }
-
-  /**
-   * The delegations whose paths a target path is among (specification 5.6.7.2).
-   *
-   * @param path target path
-   * @returns in order of priority
-   */
-  async matching(path: string): Promise<Delegation[]> {
-    const found: Ranked[] = this.#byPattern.filter(({ patterns }) => patterns.some((pattern) => matchesPattern(path, pattern)));
-    if (!this.#bins && this.#byHashPrefix.size === 0) return found.map(({ delegation }) => delegation);
-    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(path)));
-    if (this.#bins) return [this.#bins.binOf(hash)];
-    const hex = toHex(hash);
-    for (let end = 0; end <= hex.length; end++) found.push(...(this.#byHashPrefix.get(hex.slice(0, end)) ?? []));
-    return [...new Set(found.sort((a, b) => a.rank - b.rank).map(({ delegation }) => delegation))];
-  }
-
-  #add(ranked: Ranked, { paths, path_hash_prefixes: prefixes }: JsonObject): void {
-    if ((paths === undefined) === (prefixes === undefined)) {
-      throw new VouchsafeError('malformed', 'A delegation must have either "paths" or "path_hash_prefixes".', {
-        role: ranked.delegation.role,
-      });
-    }
-    if (paths !== undefined) {
-      this.#byPattern.push({ ...ranked, patterns: asArray(paths, 'paths').map((pattern) => asString(pattern, 'path')) });
-      return;
-    }
-    for (const item of asArray(prefixes, 'path_hash_prefixes')) {
-      const prefix = asString(item, 'path_hash_prefix');
-      const others = this.#byHashPrefix.get(prefix);
-      if (others) others.push(ranked);
-      else this.#byHashPrefix.set(prefix, [ranked]);
-    }
-  }
+/** Succinct hash bin delegations (TAP 15): 2^`bitLength` roles that share their keys, each for the paths whose hash begins with its number. */
+export interface HashBins {
+  readonly shared: Omit<Delegation, 'role'>;
+  readonly namePrefix: string;
+  readonly bitLength: number;
 }
 
-/** Succinct hash bin delegations (TAP 15): 2^bit_length roles that share their keys, each for the paths whose hash begins with its number. */
-class HashBins {
-  readonly #shared: Omit<Delegation, 'role'>;
-  readonly #prefix: string;
-  readonly #bits: number;
-  readonly #bins = new Map<number, Delegation>();
-
-  constructor(object: JsonObject, keys: Delegation['keys']) {
-    // Whether such a delegation is terminating does not matter: there is no other one beside it.
-    this.#shared = { ...parseRoleKeys(object), keys, isTerminating: true };
-    this.#prefix = asString(object.name_prefix, 'name_prefix');
-    this.#bits = asInteger(object.bit_length, 'bit_length', 1);
-    if (this.#bits > 32) throw new VouchsafeError('malformed', '"bit_length" must be at most 32.');
-  }
-
-  /** @param hash SHA-256 of a target path */
-  binOf(hash: Uint8Array): Delegation {
-    const number = Math.floor(Number.parseInt(toHex(hash.subarray(0, 4)), 16) / 2 ** (32 - this.#bits));
-    let bin = this.#bins.get(number);
-    if (!bin) {
-      bin = { ...this.#shared, role: binName(this.#prefix, this.#bits, number) };
-      this.#bins.set(number, bin);
-    }
-    return bin;
-  }
+/** What a role of targets metadata leaves to others (specification 4.5): to some roles, or to hash bins. */
+export interface Delegations {
+  /** In order of priority. */
+  readonly roles: readonly PathDelegation[];
+  readonly bins: HashBins | undefined;
 }
 
 /**
- * @param prefix `name_prefix`
- * @param bits `bit_length`
- * @param number of the bin, from 0
- * @returns the role name of a hash bin (TAP 15)
+ * @param value the field `delegations`
+ * @throws `malformed`
  */
-export function binName(prefix: string, bits: number, number: number): string {
-  return `${prefix}-${number.toString(16).padStart(Math.ceil(bits / 4), '0')}`;
+export function parseDelegations(value: JsonValue): Delegations {
+  const { keys: keyObjects, roles, succinct_roles: succinct } = asObject(value, 'delegations');
+  const keys = parseKeys(keyObjects);
+  if ((roles === undefined) === (succinct === undefined))
+    throw malformed('Delegations must have either "roles" or "succinct_roles".');
+  if (succinct !== undefined) return { roles: [], bins: parseHashBins(asObject(succinct, 'succinct_roles'), keys) };
+  const names = new Set<string>();
+  const parsed = asArray(roles, 'roles').map((item) => {
+    const delegation = parseDelegation(asObject(item, 'role'), keys);
+    if (names.has(delegation.role)) throw malformed('Delegations name a role twice.', delegation.role);
+    names.add(delegation.role);
+    return delegation;
+  });
+  return { roles: parsed, bins: undefined };
 }
 
-function parseDelegation(object: JsonObject, keys: Delegation['keys']): Delegation {
+function parseDelegation(object: JsonObject, keys: Delegation['keys']): PathDelegation {
   const role = asString(object.name, 'name');
   // Such a role's metadata would take the place of the top-level one's.
-  if (role === '' || isTopLevelRole(role)) {
-    throw new VouchsafeError('malformed', 'A delegated role cannot have this name.', { role });
+  if (role === '' || isTopLevelRole(role)) throw malformed('A delegated role cannot have this name.', role);
+  const { terminating, paths, path_hash_prefixes: prefixes } = object;
+  if (typeof terminating !== 'boolean') throw malformed('"terminating" must be true or false.', role);
+  if (paths !== undefined && prefixes !== undefined) {
+    throw malformed('A delegation cannot have both "paths" and "path_hash_prefixes".', role);
   }
-  const { terminating } = object;
-  if (typeof terminating !== 'boolean') throw new VouchsafeError('malformed', '"terminating" must be true or false.', { role });
-  return { ...parseRoleKeys(object), role, keys, isTerminating: terminating };
+  return {
+    ...parseRoleKeys(object),
+    role,
+    keys,
+    isTerminating: terminating,
+    patterns: texts(paths, 'paths'),
+    hashPrefixes: texts(prefixes, 'path_hash_prefixes'),
+  };
+}
+
+function parseHashBins(object: JsonObject, keys: Delegation['keys']): HashBins {
+  const bitLength = asInteger(object.bit_length, 'bit_length', 1);
+  if (bitLength > 32) throw malformed('"bit_length" must be at most 32.');
+  // Whether they are terminating does not matter: there is no other delegation beside them.
+  const shared = { ...parseRoleKeys(object), keys, isTerminating: true };
+  return { shared, namePrefix: asString(object.name_prefix, 'name_prefix'), bitLength };
+}
+
+/** A list that may be missing: then the delegation is for no path. */
+function texts(value: JsonValue | undefined, name: string): string[] {
+  return value === undefined ? [] : asArray(value, name).map((item) => asString(item, name));
+}
+
+function malformed(message: string, role?: string): VouchsafeError {
+  return new VouchsafeError('malformed', message, role === undefined ? {} : { role });
 }

@@ -1,4 +1,5 @@
-import type { Delegation } from './delegations.js';
+import { DelegationIndex } from './delegation-index.js';
+import type { Delegation, Delegations } from './delegations.js';
 import type { TargetFile } from './file.js';
 import { metadataName } from './layout.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
@@ -20,6 +21,7 @@ export class TargetSearch {
   readonly #options: UpdaterOptions;
   readonly #limits: Limits;
   readonly #metadata: Mirrors;
+  readonly #indexes = new Map<Delegations, DelegationIndex>();
   /** By delegation, not by name: what one delegation vouches for, another of the same name need not. */
   readonly #verified = new Map<Delegation, Promise<Targets>>();
 
@@ -52,7 +54,7 @@ export class TargetSearch {
       const { files, delegations } = await visit.load();
       const file = files.get(path);
       if (file) return file;
-      const matching = (await delegations?.matching(path)) ?? [];
+      const matching = delegations ? this.#indexOf(delegations).matching(path) : [];
       const last = matching.findIndex(({ isTerminating }) => isTerminating);
       // Nothing that comes after a terminating delegation is searched, neither beside it nor further up (5.6.7.2.3).
       if (last >= 0) ahead = [];
@@ -60,6 +62,15 @@ export class TargetSearch {
       for (const delegation of next.reverse()) ahead.push({ role: delegation.role, load: () => this.#load(delegation) });
     }
     return undefined;
+  }
+
+  #indexOf(delegations: Delegations): DelegationIndex {
+    let index = this.#indexes.get(delegations);
+    if (!index) {
+      index = new DelegationIndex(delegations);
+      this.#indexes.set(delegations, index);
+    }
+    return index;
   }
 
   #load(delegation: Delegation): Promise<Targets> {

@@ -1,4 +1,4 @@
-import { Delegations } from './delegations.js';
+import { type Delegations, parseDelegations } from './delegations.js';
 import { asObject } from './fields.js';
 import { parseHashes, parseLength, type TargetFile } from './file.js';
 import { Metadata } from './metadata.js';
@@ -26,6 +26,6 @@ export class Targets extends Metadata {
     }
     this.files = files;
     const { delegations } = this.signed;
-    this.delegations = delegations === undefined ? undefined : new Delegations(delegations);
+    this.delegations = delegations === undefined ? undefined : parseDelegations(delegations);
   }
 }
