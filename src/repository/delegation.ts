@@ -59,10 +59,7 @@ export function describeHashBins(definition: HashBinsDefinition): JsonObject {
  * @returns each bin's files by role name; a bin without files has to be published too
  * @throws `malformed` as `describeHashBins` does
  */
-export async function sortIntoBins(
-  definition: HashBinsDefinition,
-  files: readonly TargetFile[],
-): Promise<Map<string, TargetFile[]>> {
+export function sortIntoBins(definition: HashBinsDefinition, files: readonly TargetFile[]): Map<string, TargetFile[]> {
   const index = new DelegationIndex(parseDelegations(describeHashBins(definition)));
   const { namePrefix, bitLength } = definition;
   const bins = new Map<string, TargetFile[]>();
