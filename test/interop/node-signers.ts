@@ -5,20 +5,31 @@ import { canonicalize, type JsonObject } from '../../src/tuf/json.js';
 /** Key types that TUF names (specification 4.2) and Node can sign with. */
 export type NodeKeyType = 'ed25519' | 'ecdsa' | 'rsa';
 
+/** Signs with Node's own crypto, which shares no code with ours. */
+export interface NodeSigner extends Signer {
+  readonly type: NodeKeyType;
+  /** What `sign` does, for those who cannot wait. */
+  signNow(message: Uint8Array): Buffer;
+}
+
 /**
- * A signer with a new key that signs with Node's own crypto, which shares no code with ours.
+ * A signer with a new key.
  *
  * @param type key type
  * @param saltLength bytes of salt in an RSA-PSS signature
  */
-export function nodeSigner(type: NodeKeyType, saltLength = 32): Signer {
+export function nodeSigner(type: NodeKeyType, saltLength = 32): NodeSigner {
   const { publicKey, privateKey } = keyPair(type);
   const key = keyObject(type, publicKey);
   const padding = type === 'rsa' ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength } : {};
+  const signNow = (message: Uint8Array) =>
+    sign(type === 'ed25519' ? undefined : 'sha256', message, { key: privateKey, ...padding });
   return {
+    type,
     keyid: createHash('sha256').update(canonicalize(key)).digest('hex'),
     key,
-    sign: async (message) => sign(type === 'ed25519' ? undefined : 'sha256', message, { key: privateKey, ...padding }),
+    signNow,
+    sign: async (message) => signNow(message),
   };
 }
 
