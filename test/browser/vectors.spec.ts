@@ -13,8 +13,9 @@ import type { MetadataStore, Updater } from '../../dist/tuf/updater.js';
 
 const DATA = new URL('../../../shared/data/', import.meta.url);
 const DIST = new URL('../../dist/tuf/', import.meta.url);
-const NOBLE = new URL('../../node_modules/@noble/ed25519/', import.meta.url);
-const PAGE = '<script type="importmap">{ "imports": { "@noble/ed25519": "/noble/index.js" } }</script>';
+const NOBLE = new URL('../../node_modules/@noble/', import.meta.url);
+const IMPORTS = { '@noble/ed25519': '/noble/ed25519/index.js', '@noble/hashes/': '/noble/hashes/' };
+const PAGE = `<script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>`;
 
 /** As far as it is used of a file of Wycheproof vectors. */
 interface VectorFile {

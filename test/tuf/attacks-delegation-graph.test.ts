@@ -235,12 +235,10 @@ describe('B5: delegation graphs', () => {
     const bins = { keyids: [one.keyid], threshold: 1, bit_length: 4, name_prefix: 'bin' };
     const { delegations } = delegateTo({ name: 'role', signers: [one] });
     const [role] = delegations.roles as [JsonObject];
-    const { paths: _, ...pathless } = role;
     const wrong: JsonObject[] = [
       {},
       { succinct_roles: bins },
       { roles: [role, role] },
-      { roles: [pathless] },
       { roles: [{ ...role, path_hash_prefixes: ['a'] }] },
       { roles: [{ ...role, terminating: 1 }] },
       { roles: [{ ...role, paths: 'a' }] },
@@ -249,14 +247,21 @@ describe('B5: delegation graphs', () => {
       ...[0, 33, -1, '8', null].map((bit_length) => ({ roles: null, succinct_roles: { ...bins, bit_length } })),
     ];
     for (const change of wrong) {
-      const { roles: __, ...rest } = delegations;
+      const { roles: _, ...rest } = delegations;
       const field = 'roles' in change || 'succinct_roles' in change ? { ...delegations, ...change } : rest;
       if (field.roles === null) delete field.roles;
       await publishTree(repository, { delegations: field }, {});
       await expect(client().refresh(), JSON.stringify(change)).rejects.toEqual(refusal('malformed'));
       expect(store.saved).not.toContain('targets');
     }
-    await publishTree(repository, { delegations }, { role: await roleMetadata(1, { 'a.js': 'a' }, [one]) });
+    const metadata = { role: await roleMetadata(1, { 'a.js': 'a' }, [one]) };
+    await publishTree(repository, { delegations }, metadata);
     expect(await client().findTarget('a.js')).toBeDefined();
+    // One for no path is no harm.
+    for (const none of [{ paths: [] }, { path_hash_prefixes: [] }, {}]) {
+      const { paths: _, ...pathless } = role;
+      await publishTree(repository, { delegations: { ...delegations, roles: [{ ...pathless, ...none }] } }, metadata);
+      expect(await client().findTarget('a.js')).toBeUndefined();
+    }
   });
 });
