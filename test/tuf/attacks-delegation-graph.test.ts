@@ -7,6 +7,9 @@ import { MemoryStore, RepositorySimulator, testSigner } from '../repository-simu
 import { type Delegate, delegateTo, list, publishTree, roleMetadata, rolesAsked } from './delegation-tree.js';
 import { refusal } from './refusal.js';
 
+/** Milliseconds. A bound for what would not end, not for a machine that is slow. */
+const SLOW = 20_000;
+
 let repository: RepositorySimulator;
 let store: MemoryStore;
 let one: Signer;
@@ -57,7 +60,7 @@ describe('B5: delegation graphs', () => {
     expect(rolesAsked(repository)).toEqual(names.slice(0, DEFAULT_LIMITS.delegations));
     expect(await updater.findTarget(`${DEFAULT_LIMITS.delegations - 1}.js`)).toBeDefined();
     expect(await updater.findTarget(`${DEFAULT_LIMITS.delegations}.js`)).toBeUndefined();
-    expect(performance.now() - start).toBeLessThan(5_000);
+    expect(performance.now() - start).toBeLessThan(SLOW);
     expect(store.saved).toHaveLength(3 + DEFAULT_LIMITS.delegations);
   });
 
@@ -146,6 +149,10 @@ describe('B5: delegation graphs', () => {
       '[a-c].js': [['[a-c].js'], ['a.js', 'b.js']],
       '{a,b}.js': [['{a,b}.js'], ['a.js']],
       '.*': [['.a'], ['a', 'ab']],
+      'ab*': [
+        ['ab', 'abc', 'ab*'],
+        ['a', 'ab/', 'ab/c'],
+      ],
       '**': [['a', 'ab'], ['a/b']],
       'a+': [['a+'], ['aa']],
       '': [[], ['a', '*']],
@@ -164,7 +171,7 @@ describe('B5: delegation graphs', () => {
     await grow({ targets: { to: [{ name: 'role', paths: ['a*'.repeat(400), '*a'.repeat(500), '*'.repeat(10_000)] }] }, role: {} });
     const start = performance.now();
     expect(await client().findTarget(path)).toBeUndefined();
-    expect(performance.now() - start).toBeLessThan(5_000);
+    expect(performance.now() - start).toBeLessThan(SLOW);
   });
 
   const hashOf = (path: string) => createHash('sha256').update(path).digest('hex');
