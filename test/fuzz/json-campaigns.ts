@@ -31,7 +31,12 @@ const FRAGMENTS = [
 
 /** The parser and the encoder, against `JSON.parse` and `JSON.stringify`. */
 export function jsonCampaigns(documents: readonly Json[]): AnyCampaign[] {
-  const values = fc.oneof(mutated(documents), fc.jsonValue({ maxDepth: 8 }) as fc.Arbitrary<Json>);
+  const keys = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 3 }),
+    fc.constantFrom('\ue000', '\uffff', '\u{10000}', '\u{1f600}', '__proto__', 'a'),
+  );
+  const objects = fc.dictionary(keys, fc.integer()) as fc.Arbitrary<Json>;
+  const values = fc.oneof(mutated(documents), objects, fc.jsonValue({ maxDepth: 8 }) as fc.Arbitrary<Json>);
   const written = fc
     .tuple(values, fc.constantFrom(undefined, 1, '\t\r'))
     .map(([value, space]) => Buffer.from(JSON.stringify(value, null, space)));

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { describeDelegations } from '../../src/repository/delegation.js';
 import { nextRoot } from '../../src/repository/root.js';
 import type { Signer } from '../../src/repository/signer.js';
 import { VouchsafeError } from '../../src/tuf/errors.js';
@@ -128,6 +129,34 @@ describe('A1: one flipped bit', () => {
         }
       });
     }
+  }
+
+  for (const [type, create] of Object.entries(newSigner)) {
+    test(`anywhere in the metadata of a delegated role signed by ${type} is refused, with and without a listed hash`, async () => {
+      const repository = await RepositorySimulator.create();
+      const signers = [await create()];
+      const delegations = describeDelegations([{ name: 'docs', keys: signers, threshold: 1, paths: ['docs/*'] }]);
+      const files = [await repository.putTarget('docs/index.html', 'documents')];
+      repository.delegated = { delegations, roles: new Map([['docs', { files, signers }]]) };
+      await repository.publish();
+      const document = repository.files.get('/metadata/1.docs.json') as Uint8Array;
+      for (const lists of ['hashes', 'versions']) {
+        if (lists === 'versions') {
+          const meta = { 'targets.json': { version: 2 }, 'docs.json': { version: 1 } };
+          await repository.serve({ snapshot: await repository.forge('snapshot', { meta }) });
+        }
+        await fc.assert(
+          fc.asyncProperty(fc.nat(8 * document.length - 1), async (bit) => {
+            const store = new MemoryStore();
+            repository.put('1.docs.json', flip(document, bit));
+            await expect(repository.client(store).findTarget('docs/index.html')).rejects.toHaveProperty('name', 'VouchsafeError');
+            expect(store.saved).toEqual(['timestamp', 'snapshot', 'targets']);
+          }),
+        );
+        repository.put('1.docs.json', document);
+        expect(await repository.client().findTarget('docs/index.html')).toEqual(files[0]);
+      }
+    });
   }
 
   test('is refused by the rules: every single bit of all four documents, none of which lists hashes', async () => {
