@@ -1,7 +1,8 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { signMetadata } from '../../src/repository/sign.js';
 import type { Signer } from '../../src/repository/signer.js';
-import { MemoryStore, RepositorySimulator, testSigner, utf8 } from '../repository-simulator.js';
+import { MemoryStore, RepositorySimulator, signedPart, testSigner, utf8 } from '../repository-simulator.js';
 import { delegateTo, fetchText, publishTree, putFiles, roleMetadata } from './delegation-tree.js';
 import { refusal } from './refusal.js';
 
@@ -20,6 +21,15 @@ beforeEach(async () => {
   store = new MemoryStore();
   one = await testSigner(101);
 });
+
+/** The newest files after `publishPlugin(3)` behind a second root. */
+const FILES = {
+  root: '2.root',
+  timestamp: 'timestamp',
+  snapshot: '2.snapshot',
+  targets: '2.targets',
+  plugins: '3.plugins',
+} as const;
 
 /** Publishes `plugin.js`, left to the role `plugins`. The snapshot and the timestamp list no hashes, so that the content itself must be noticed. */
 async function publishPlugin(version: number): Promise<void> {
@@ -99,10 +109,11 @@ describe('A14: a key that the newest root has no longer', () => {
     test(`does not count for ${role}, neither for what it signs next nor for what is stored`, async () => {
       await repository.client(store).refresh();
       const removed = repository.signers[role];
+      const first = signedPart(repository.root);
       await repository.rotate({ [role]: [await testSigner(200)] });
-      // The metadata that was published before is still signed by the removed key.
-      const evil = { version: role === 'root' ? 3 : 2, 'x-by': 'the removed key' };
-      const forged = await repository.forge(role, evil, removed);
+      // A root that its own keys have signed: it names the removed key again.
+      const evil = role === 'root' ? { ...first, version: 3 } : { version: 2 };
+      const forged = await repository.forge(role, { ...evil, 'x-by': 'the removed key' }, removed);
       if (role === 'root') repository.put('3.root.json', forged);
       else await repository.serve({ [role]: forged });
       const stored = store.roles.get(role);
@@ -121,7 +132,7 @@ describe('A14: a key that the newest root has no longer', () => {
 
 describe('B1: a document that is signed, as a careless parser reads it', () => {
   const edit = (change: (text: string) => string) => (bytes: Uint8Array) => utf8(change(new TextDecoder().decode(bytes)));
-  /** All but the last three would have a valid signature: their canonical form is the honest one. */
+  /** All but the last two would have a valid signature: their canonical form is the honest one. */
   const EDITS: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
     'a byte order mark': (bytes) => new Uint8Array([0xef, 0xbb, 0xbf, ...bytes]),
     'trailing bytes': edit((text) => `${text}{}`),
@@ -138,7 +149,8 @@ describe('B1: a document that is signed, as a careless parser reads it', () => {
     'depth 10,000 beside what is signed': edit((text) =>
       text.replace('"signed":', `"x":${'['.repeat(10_000)}${']'.repeat(10_000)},"signed":`),
     ),
-    'invalid UTF-8': (bytes) => new Uint8Array([...bytes.slice(0, -1), 0xff]),
+    'invalid UTF-8 beside what is signed': (bytes) =>
+      edit((text) => text.replace('"signed":', '"x":"~","signed":'))(bytes).map((byte) => (byte === 0x7e ? 0xff : byte)),
     'no object': edit(() => '[]'),
     'three million brackets': () => new Uint8Array(3_000_000).fill(0x5b),
   };
@@ -147,8 +159,7 @@ describe('B1: a document that is signed, as a careless parser reads it', () => {
     test(`${what} is malformed in every role, in bounded time, and nothing of it is stored`, async () => {
       await repository.rotate({});
       await publishPlugin(3);
-      const files = { root: '2.root', timestamp: 'timestamp', snapshot: '2.snapshot', targets: '2.targets', plugins: '3.plugins' };
-      for (const [role, name] of Object.entries(files)) {
+      for (const [role, name] of Object.entries(FILES)) {
         const honest = repository.files.get(`/metadata/${name}.json`) as Uint8Array;
         repository.put(`${name}.json`, change(honest));
         const start = performance.now();
@@ -180,6 +191,30 @@ describe('B1: a document that is signed, as a careless parser reads it', () => {
       expect(performance.now() - start).toBeLessThan(SLOW);
       expect(store.saved).not.toContain(role);
       repository.answer = undefined;
+      expect(await fetchText(repository.client(store), 'plugin.js')).toBe('plugin');
+    });
+  }
+});
+
+describe('B4: dates', () => {
+  for (const [role, name] of Object.entries(FILES)) {
+    test(`that are none, or not in UTC, make ${role} malformed, signed or not`, async () => {
+      await repository.rotate({});
+      await publishPlugin(3);
+      const honest = repository.files.get(`/metadata/${name}.json`) as Uint8Array;
+      const signers = role === 'plugins' ? [one] : repository.signers[role as 'root'];
+      for (const expires of [
+        '2030-02-30T00:00:00Z',
+        '2030-03-01T00:00:00',
+        '2030-03-01T00:00:00+00:00',
+        '2030-06-30T23:59:60Z',
+        '10000-01-01T00:00:00Z',
+      ]) {
+        repository.put(`${name}.json`, await signMetadata({ ...signedPart(honest), expires }, signers));
+        await expect(repository.client(store).findTarget('plugin.js'), expires).rejects.toEqual(refusal('malformed', { role }));
+        expect(store.saved).not.toContain(role === 'root' ? 'root 2' : role);
+      }
+      repository.put(`${name}.json`, await signMetadata({ ...signedPart(honest), expires: '2032-02-29T23:59:59Z' }, signers));
       expect(await fetchText(repository.client(store), 'plugin.js')).toBe('plugin');
     });
   }
