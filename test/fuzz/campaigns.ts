@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { type AnyCampaign, campaign } from './campaign.js';
-import { STEPS, World } from './client-model.js';
+import { World } from './client-model.js';
+import { STEPS } from './client-steps.js';
 import { corpus, stolenRepository } from './corpus.js';
 import { jsonCampaigns } from './json-campaigns.js';
 import { keyCampaigns, keySigners } from './key-campaigns.js';

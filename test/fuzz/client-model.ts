@@ -1,73 +1,31 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import { describeDelegations } from '../../src/repository/delegation.js';
 import type { Signer } from '../../src/repository/signer.js';
 import { VouchsafeError } from '../../src/tuf/errors.js';
 import type { TopLevelRole } from '../../src/tuf/root.js';
-import type { MetadataStore } from '../../src/tuf/updater.js';
+import type { TargetFile, TrustedMetadata } from '../../src/tuf/updater.js';
 import { EXPIRY, MemoryStore, RepositorySimulator, testSigner } from '../repository-simulator.js';
+import { Process } from './client-process.js';
+import { ALL_ROLES, type Role, type Step } from './client-steps.js';
 
-type ReleaseRole = Exclude<TopLevelRole, 'root'>;
-type Documents = Readonly<Record<TopLevelRole, Uint8Array>>;
+type Documents = Readonly<Record<Role, Uint8Array>>;
 
 /** What was current at some time, and all files that the server had then. */
 interface Moment extends Documents {
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
-/** Something that happens to a repository, to what its server says, to the clock, or to a client. Each lie is followed by a refresh. */
-export type Step =
-  | { readonly do: 'publish'; readonly isChanged: boolean }
-  | { readonly do: 'rotate'; readonly roles: readonly TopLevelRole[]; readonly isPublished: boolean }
-  /**
-   * Who has stolen the timestamp and snapshot keys waits some days, and serves versions far ahead, of the timestamp alone or both, for what was
-   * current once.
-   */
-  | { readonly do: 'steal'; readonly days: number; readonly moment: number; readonly isSnapshotForged: boolean }
-  /** The server goes back to all files of an earlier moment. */
-  | { readonly do: 'replay'; readonly moment: number }
-  /** The server answers for some roles with the documents of an earlier moment, whatever version it is asked for; perhaps it repeats a root. */
-  | { readonly do: 'mix'; readonly moment: number; readonly roles: readonly TopLevelRole[]; readonly isRootRepeated: boolean }
-  | { readonly do: 'expire'; readonly days: number }
-  | { readonly do: 'refresh' }
-  /** A refresh whose process ends at the given write, or with the given request unanswered. */
-  | { readonly do: 'kill'; readonly at: 'before write' | 'after write' | 'request'; readonly count: number }
-  /** The publisher and the server do everything right again, and the client must be able to follow. */
-  | { readonly do: 'heal'; readonly replaced: 'timestamp' | 'snapshot' };
-
-const ROLES: readonly TopLevelRole[] = ['root', 'timestamp', 'snapshot', 'targets'];
+/** The one target that the delegated role lists. */
+const PAGE = 'docs/page.html';
 const DAY = 86_400_000;
 const AHEAD = 1_000;
-
-// Counted back from now, and mostly not far.
-const moment = fc.oneof(fc.nat(2), fc.nat(30));
-const someRoles = fc.oneof(
-  fc.constantFrom(...ROLES).map((role) => [role]),
-  fc.subarray([...ROLES]),
-);
-
-/** Each kind of step. */
-export const STEPS: readonly fc.Arbitrary<Step>[] = [
-  fc.record({ do: fc.constant('publish'), isChanged: fc.boolean() }),
-  fc.record({ do: fc.constant('rotate'), roles: someRoles, isPublished: fc.boolean() }),
-  fc.record({ do: fc.constant('steal'), days: fc.constantFrom(0, 0, 31), moment, isSnapshotForged: fc.boolean() }),
-  fc.record({ do: fc.constant('replay'), moment }),
-  fc.record({
-    do: fc.constant('mix'),
-    moment,
-    roles: someRoles,
-    isRootRepeated: fc.boolean(),
-  }),
-  fc.record({ do: fc.constant('expire'), days: fc.constantFrom(1, 5, 5, 8, 31, 91, 366) }),
-  fc.record({ do: fc.constant('refresh') }),
-  fc.record({ do: fc.constant('kill'), at: fc.constantFrom('before write', 'after write', 'request'), count: fc.nat(4) }),
-  fc.record({ do: fc.constant('heal'), replaced: fc.constantFrom('timestamp', 'snapshot') }),
-];
 
 /** The part of a document that the model looks at. It is read with `JSON.parse`, so that nothing under test judges itself. */
 interface Signed {
   readonly version: number;
   readonly expires: string;
   readonly meta: Readonly<Record<string, { readonly version: number }>>;
+  readonly targets: Readonly<Record<string, { readonly hashes: object }>>;
   readonly roles: Readonly<Record<TopLevelRole, { readonly keyids: readonly string[] }>>;
 }
 
@@ -102,7 +60,7 @@ export class World {
   readonly #store = new MemoryStore();
   /** All that was ever current, in order; thieves' documents too. */
   readonly #moments: Moment[] = [];
-  /** Timestamp, snapshot and targets that were published together. */
+  /** Timestamp, snapshot, targets and the delegated role that were published together. */
   readonly #releases = new Set<string>();
   #answer: (path: string) => Uint8Array | undefined;
   #keysUsed = 100;
@@ -115,7 +73,10 @@ export class World {
   }
 
   static async create(): Promise<World> {
-    return new World(await RepositorySimulator.create());
+    const repository = await RepositorySimulator.create();
+    await delegate(repository, 'the first page');
+    await repository.publish();
+    return new World(repository);
   }
 
   /**
@@ -133,8 +94,10 @@ export class World {
     const repository = this.#repository;
     switch (step.do) {
       case 'publish':
-        if (step.isChanged) await repository.release({ 'app.js': `release ${this.#moments.length}` });
-        else await repository.publish();
+        if (step.isChanged) {
+          await delegate(repository, `page ${this.#moments.length}`);
+          await repository.release({ 'app.js': `release ${this.#moments.length}` });
+        } else await repository.publish();
         return this.#beHonest();
       case 'rotate':
         await this.#rotate(step.roles);
@@ -173,11 +136,11 @@ export class World {
   async #steal(old: Documents, isSnapshotForged: boolean): Promise<void> {
     this.#hasThief = true;
     const version = AHEAD * this.#moments.length;
-    const meta = { 'targets.json': { version: read(old.targets).version } };
+    const meta = { 'targets.json': { version: read(old.targets).version }, 'docs.json': { version: read(old.docs).version } };
     const snapshot = isSnapshotForged ? await this.#repository.forge('snapshot', { version, meta }) : old.snapshot;
     const listed = read(snapshot).version;
     const timestamp = await this.#repository.forge('timestamp', { version, meta: { 'snapshot.json': { version: listed } } });
-    this.#remember({ ...this.#current(), timestamp, snapshot, targets: old.targets });
+    this.#remember({ ...old, root: this.#repository.root, timestamp, snapshot });
     const forged = new Map([
       ['/metadata/timestamp.json', timestamp],
       [`/metadata/${listed}.snapshot.json`, snapshot],
@@ -187,7 +150,7 @@ export class World {
 
   #mix(step: Step & { readonly do: 'mix' }): void {
     this.#answer = (path) => {
-      const role = ROLES.find((name) => path.endsWith(`${name}.json`)) as TopLevelRole;
+      const role = ALL_ROLES.find((name) => path.endsWith(`${name}.json`)) as Role;
       const source = this.#momentOf(step.roles.includes(role) ? step.moment : 0);
       if (role !== 'root') return source[role];
       return source.files.get(path) ?? (step.isRootRepeated ? source.root : undefined);
@@ -204,15 +167,16 @@ export class World {
     const trusted = this.outcomes.trusted;
     await this.#refresh(new Process(this.#store));
     assert.equal(this.outcomes.trusted, trusted + 1, 'a client of an honest server must come through');
-    for (const role of ['timestamp', 'snapshot', 'targets'] as const) {
+    for (const role of ['timestamp', 'snapshot', 'targets', 'docs'] as const) {
       assert.equal(text(this.#store.roles.get(role)), text(this.#current()[role]), `the client must have the newest ${role}`);
     }
   }
 
-  /** One life of the client: a refresh, to its end or to the process's. */
+  /** One life of the client: a refresh and a search, to their end or to the process's. */
   async #refresh(process: Process): Promise<void> {
     const client = this.#repository.client(process, { fetch: (url) => process.request(() => this.#respond(url)) });
-    const result = await Promise.race([client.refresh().catch((error: unknown) => ({ error })), process.killed]);
+    const life = client.refresh().then(async (trusted) => ({ trusted, page: await client.findTarget(PAGE) }));
+    const result = await Promise.race([life.catch((error: unknown) => ({ error })), process.killed]);
     process.kill();
     if (result === undefined) {
       this.outcomes.killed++;
@@ -221,14 +185,23 @@ export class World {
       this.outcomes.refused++;
     } else {
       this.outcomes.trusted++;
-      const { root, timestamp, snapshot, targets } = result;
-      const release = [timestamp, snapshot, targets].map((metadata) => text(metadata?.bytes));
-      assert.ok(this.#releases.has(release.join()), 'timestamp, snapshot and targets were never published together');
-      assert.equal(root.version, Math.max(1, ...this.#store.roots.keys()), 'the root is an older one');
-      for (const bytes of [root.bytes, timestamp?.bytes, snapshot?.bytes, targets?.bytes]) {
-        assert.ok(bytes && Date.parse(read(bytes).expires) > this.#repository.now, 'expired metadata is trusted');
-      }
+      this.#checkTrusted(result.trusted, result.page);
     }
+  }
+
+  #checkTrusted({ root, timestamp, snapshot, targets }: TrustedMetadata, page: TargetFile | undefined): void {
+    const docs = this.#store.roles.get('docs');
+    const documents = [timestamp?.bytes, snapshot?.bytes, targets?.bytes, docs];
+    assert.ok(this.#releases.has(documents.map(text).join()), 'what is trusted was never published together');
+    assert.equal(root.version, Math.max(1, ...this.#store.roots.keys()), 'the root is an older one');
+    for (const bytes of [root.bytes, ...documents]) {
+      assert.ok(bytes && Date.parse(read(bytes).expires) > this.#repository.now, 'expired metadata is trusted');
+    }
+    assert.deepEqual(
+      { ...page?.hashes },
+      docs && read(docs).targets[PAGE]?.hashes,
+      'the target is not the one that its role lists',
+    );
   }
 
   async #respond(url: string): Promise<Response> {
@@ -248,12 +221,13 @@ export class World {
       timestamp: repository.current('timestamp'),
       snapshot: repository.current('snapshot'),
       targets: repository.current('targets'),
+      docs: repository.metadata?.delegated?.get('docs') as Uint8Array,
     };
   }
 
   #remember(documents: Documents): void {
     this.#moments.push({ ...documents, files: new Map(this.#repository.files) });
-    this.#releases.add([documents.timestamp, documents.snapshot, documents.targets].map(text).join());
+    this.#releases.add([documents.timestamp, documents.snapshot, documents.targets, documents.docs].map(text).join());
   }
 
   #momentOf(number: number): Moment {
@@ -264,18 +238,15 @@ export class World {
   #trusted(): Versions {
     const versions = new Map([['root', Math.max(1, ...this.#store.roots.keys())]]);
     const { roles } = this.#store;
-    for (const [role, listed] of [
-      ['timestamp', 'snapshot'],
-      ['snapshot', 'targets'],
-    ] as const) {
+    for (const role of ['timestamp', 'snapshot'] as const) {
       const bytes = roles.get(role);
       if (!bytes) continue;
       const { version, meta } = read(bytes);
       versions.set(role, version);
-      versions.set(`${listed} in the ${role}`, meta[`${listed}.json`]?.version ?? 0);
+      for (const [name, listed] of Object.entries(meta)) versions.set(`${name} in the ${role}`, listed.version);
     }
     for (const [role, bytes] of roles) {
-      const made = this.#moments.some((one) => text(one[role as ReleaseRole]) === text(bytes));
+      const made = this.#moments.some((one) => text(one[role as Role]) === text(bytes));
       assert.ok(made, `the ${role} in the store was never published`);
     }
     return versions;
@@ -301,58 +272,10 @@ export class World {
   }
 }
 
-/** A client's process: its store, which works until the process is killed. After that nothing ever answers. */
-class Process implements MetadataStore {
-  readonly killed: Promise<undefined>;
-  readonly #store: MetadataStore;
-  readonly #end: { readonly at: string; readonly count: number } | undefined;
-  readonly #counts = { write: 0, request: 0 };
-  #isAlive = true;
-  #resolve: () => void = () => {};
-
-  constructor(store: MetadataStore, end?: { readonly at: string; readonly count: number }) {
-    this.#store = store;
-    this.#end = end;
-    this.killed = new Promise((resolve) => {
-      this.#resolve = () => resolve(undefined);
-    });
-  }
-
-  kill(): void {
-    this.#isAlive = false;
-    this.#resolve();
-  }
-
-  request<T>(answer: () => Promise<T>): Promise<T> {
-    if (this.#end?.at === 'request' && this.#counts.request++ === this.#end.count) this.kill();
-    return this.#ifAlive(answer);
-  }
-
-  loadRoot(version: number): Promise<Uint8Array | undefined> {
-    return this.#ifAlive(() => this.#store.loadRoot(version));
-  }
-
-  loadRole(role: string): Promise<Uint8Array | undefined> {
-    return this.#ifAlive(() => this.#store.loadRole(role));
-  }
-
-  saveRoot(version: number, bytes: Uint8Array, discard: readonly string[]): Promise<void> {
-    return this.#write(() => this.#store.saveRoot(version, bytes, discard));
-  }
-
-  saveRole(role: string, bytes: Uint8Array): Promise<void> {
-    return this.#write(() => this.#store.saveRole(role, bytes));
-  }
-
-  async #write(write: () => Promise<void>): Promise<void> {
-    const isLast = this.#end?.at.endsWith('write') && this.#counts.write++ === this.#end.count;
-    if (isLast && this.#end?.at === 'before write') this.kill();
-    await this.#ifAlive(write);
-    if (isLast) this.kill();
-    return this.#ifAlive(async () => {});
-  }
-
-  #ifAlive<T>(does: () => Promise<T>): Promise<T> {
-    return this.#isAlive ? does() : new Promise(() => {});
-  }
+/** What the targets leave to a role with one page; goes to the clients with the next release. */
+async function delegate(repository: RepositorySimulator, page: string): Promise<void> {
+  const signers = [await signerOf(99)];
+  const delegations = describeDelegations([{ name: 'docs', keys: signers, threshold: 1, paths: ['docs/*'] }]);
+  const files = [await repository.putTarget(PAGE, page)];
+  repository.delegated = { delegations, roles: new Map([['docs', { files, signers }]]) };
 }

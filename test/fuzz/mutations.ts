@@ -5,6 +5,7 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 
 /** Names and texts that programs stumble over. */
 export const hostileTexts = fc.oneof(
+  fc.constantFrom('', 'root', 'timestamp', 'snapshot', 'targets'),
   fc.constantFrom(
     '',
     '__proto__',
