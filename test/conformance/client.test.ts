@@ -81,6 +81,19 @@ describe('refresh', () => {
     expect(await session.written()).toEqual(before);
   });
 
+  test('an older timestamp than the one in the folder is refused', async () => {
+    const session = await Session.initialised();
+    const older = session.repository.current('timestamp');
+    await session.repository.release({ 'app.js': 'three' });
+    await session.refresh();
+    const before = await session.written();
+    session.repository.put('timestamp.json', older);
+    expect(await session.refresh()).toEqual(
+      failure('rollback', 'role timestamp', 'expected version 2 or later', 'found version 1'),
+    );
+    expect(await session.written()).toEqual(before);
+  });
+
   test('a new root deletes what replaced keys have signed', async () => {
     const session = await Session.initialised();
     // The thief's timestamp is so high that nothing honest would follow; its own key stays, the snapshot's does not.
