@@ -1,11 +1,20 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 
+/** What one run took. */
+export interface Sample {
+  /** Milliseconds by the clock. */
+  readonly ms: number;
+  /** Milliseconds that processors worked for this process, its other threads included. Other programs on the machine change it less. */
+  readonly cpuMs: number;
+}
+
 /** Milliseconds, over all counted runs. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
+  readonly medianCpu: number;
   readonly runs: number;
 }
 
@@ -26,6 +35,8 @@ export interface Comparison {
   readonly 'tuf-js': Outcome;
   /** Median of ours through median of tuf-js's. When tuf-js was stopped, the limit is taken, and the ratio is an upper bound. */
   readonly ratio: number | undefined;
+  /** The same of processor time. */
+  readonly cpuRatio: number | undefined;
 }
 
 /** All that a run has found. */
@@ -40,23 +51,28 @@ export interface BenchReport {
   readonly results: readonly Comparison[];
 }
 
-/**
- * @param times milliseconds of each run
- * @returns what they have in common, or undefined when there are none
- */
-export function spread(times: readonly number[]): Spread | undefined {
-  const sorted = [...times].sort((a, b) => a - b);
-  const [min, max] = [sorted.at(0), sorted.at(-1)];
-  if (min === undefined || max === undefined) return undefined;
+/** @returns what runs have in common, or undefined when there are none */
+export function spread(samples: readonly Sample[]): Spread | undefined {
+  const times = samples.map(({ ms }) => ms);
+  if (times.length === 0) return undefined;
+  const medianCpu = median(samples.map(({ cpuMs }) => cpuMs));
+  return { median: median(times), min: Math.min(...times), max: Math.max(...times), medianCpu, runs: times.length };
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
   const middle = sorted.slice(Math.floor((sorted.length - 1) / 2), Math.floor(sorted.length / 2) + 1);
-  return { median: middle.reduce((sum, time) => sum + time, 0) / middle.length, min, max, runs: sorted.length };
+  return middle.reduce((sum, number) => sum + number, 0) / middle.length;
 }
 
 /** @returns the line for what two clients took */
 export function compare(repository: string, measure: string, ours: Outcome, theirs: Outcome): Comparison {
-  const ratio =
-    ours && 'median' in ours && theirs ? ours.median / ('median' in theirs ? theirs.median : theirs.stoppedAfter) : undefined;
-  return { repository, measure, vouchsafe: ours, 'tuf-js': theirs, ratio };
+  const line = { repository, measure, vouchsafe: ours, 'tuf-js': theirs };
+  if (!ours || !theirs || 'stoppedAfter' in ours) return { ...line, ratio: undefined, cpuRatio: undefined };
+  if ('stoppedAfter' in theirs) {
+    return { ...line, ratio: ours.median / theirs.stoppedAfter, cpuRatio: ours.medianCpu / theirs.stoppedAfter };
+  }
+  return { ...line, ratio: ours.median / theirs.median, cpuRatio: ours.medianCpu / theirs.medianCpu };
 }
 
 /** @returns where and of what this is measured; a commit with a `+` has changes on top */
@@ -75,13 +91,14 @@ export function circumstances(): Pick<BenchReport, 'date' | 'commit' | 'machine'
 
 /** @returns the report as Markdown */
 export function toMarkdown({ date, commit, machine, rounds, limit, results }: BenchReport): string {
-  const heads = ['repository', 'measure', 'vouchsafe', 'tuf-js', 'ours / tuf-js'];
+  const heads = ['repository', 'measure', 'vouchsafe', 'tuf-js', 'ours / tuf-js', 'processor time'];
   const lines = results.map((line) => [
     line.repository,
     line.measure,
     outcomeInWords(line.vouchsafe),
     outcomeInWords(line['tuf-js']),
-    ratioInWords(line),
+    ratioInWords(line, line.ratio),
+    ratioInWords(line, line.cpuRatio),
   ]);
   const widths = heads.map((head, i) => Math.max(head.length, ...lines.map((line) => line[i]?.length ?? 0)));
   const row = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
@@ -100,18 +117,16 @@ function outcomeInWords(outcome: Outcome): string {
   if (!outcome) return 'not reached';
   if ('stoppedAfter' in outcome) return `stopped after ${outcome.stoppedAfter / 1000} s`;
   const { median, min, max } = outcome;
-  return `${inUnit(median, median)} ${unit(median)} (${inUnit(min, median)} to ${inUnit(max, median)})`;
+  return `${inWords(median)} (${inWords(min)} to ${inWords(max)})`;
 }
 
-function ratioInWords({ ratio, 'tuf-js': theirs }: Comparison): string {
+function ratioInWords({ 'tuf-js': theirs }: Comparison, ratio: number | undefined): string {
   if (ratio === undefined) return '';
   return theirs && 'stoppedAfter' in theirs ? `less than ${ratio.toFixed(2)}` : ratio.toFixed(2);
 }
 
-function unit(ms: number): string {
-  return ms < 1 ? 'µs' : 'ms';
-}
-
-function inUnit(ms: number, like: number): string {
-  return (like < 1 ? 1000 * ms : ms).toPrecision(3).replace(/e\+(\d+)$/, (_, power) => `e${power}`);
+/** Everything below a millisecond in microseconds; three digits. */
+function inWords(ms: number): string {
+  if (ms < 1) return `${Number((1000 * ms).toPrecision(3))} µs`;
+  return `${Number(ms.toPrecision(3)).toLocaleString('en')} ms`;
 }

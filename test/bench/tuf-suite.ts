@@ -1,13 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { serveFiles } from '../interop/file-server.js';
-import { type Comparison, compare, type Outcome, spread } from './report.js';
+import { type Comparison, compare, type Outcome, type Sample, spread } from './report.js';
 import { type BenchRepository, binsRepository, flatRepository } from './repositories.js';
 import { MEASURES, type Measure, type RunReport, type RunRequest } from './tuf-child.js';
 import type { ClientName } from './tuf-clients.js';
 
 const NAMES: readonly ClientName[] = ['vouchsafe', 'tuf-js'];
-const LOOKUPS = 2000;
+const LOOKUPS = 10_000;
+/** Each run starts without the garbage of the one before. Without the second flag, that would throw compiled code away, too. */
+const NODE_FLAGS = ['--expose-gc', '--no-flush-bytecode'];
 /** Look-ups go around among so many paths, all loaded. */
 const LOOKED_UP = 50;
 
@@ -31,6 +33,8 @@ interface Case {
 const CASES: readonly Case[] = [
   { make: () => flatRepository(10), targets: 10, lookups: LOOKUPS },
   { make: () => flatRepository(1000), targets: 1000, lookups: LOOKUPS },
+  // Here tuf-js gets through its snapshot, so that look-ups in bins can be compared.
+  { make: () => binsRepository(1000, 8), targets: 1000, lookups: LOOKUPS },
   { make: () => flatRepository(100_000), targets: 100_000, lookups: LOOKUPS },
   { make: () => binsRepository(100_000, 14), targets: 100_000, lookups: LOOKUPS },
   { make: () => flatRepository(10, 20), targets: 10, lookups: 0 },
@@ -74,7 +78,7 @@ class Runner {
   readonly #request: RunRequest;
   readonly #paths: readonly string[];
   readonly #limit: number;
-  readonly #times = new Map<Measure, number[]>();
+  readonly #samples = new Map<Measure, Sample[]>();
   readonly #child: ChildProcess;
   #stoppedIn: Measure | undefined;
 
@@ -82,12 +86,12 @@ class Runner {
     this.#request = { client, root: Buffer.from(root).toString('base64'), url, paths: [], lookups };
     this.#paths = paths;
     this.#limit = limit;
-    this.#child = fork(fileURLToPath(new URL('tuf-child.js', import.meta.url)), { execArgv: ['--expose-gc'] });
+    this.#child = fork(fileURLToPath(new URL('tuf-child.js', import.meta.url)), { execArgv: NODE_FLAGS });
   }
 
   outcome(measure: Measure): Outcome {
     const stopped = this.#stoppedIn === measure ? { stoppedAfter: this.#limit } : undefined;
-    return spread(this.#times.get(measure) ?? []) ?? stopped;
+    return spread(this.#samples.get(measure) ?? []) ?? stopped;
   }
 
   /**
@@ -96,7 +100,7 @@ class Runner {
    */
   async run(round: number): Promise<void> {
     if (this.#stoppedIn) return;
-    if (round === 1) this.#times.clear();
+    if (round === 1) this.#samples.clear();
     // Other paths each time: those of the last round may be faster for having been looked up.
     const from = (round * LOOKED_UP) % this.#paths.length;
     const request = { ...this.#request, paths: this.#paths.slice(from, from + LOOKED_UP) };
@@ -119,7 +123,7 @@ class Runner {
         else if ('error' in report) finish(new Error(`${request.client}: ${report.error}`));
         else {
           reached++;
-          this.#times.set(report.measure, [...(this.#times.get(report.measure) ?? []), report.ms]);
+          this.#samples.set(report.measure, [...(this.#samples.get(report.measure) ?? []), report]);
         }
       });
       this.#child.send(request);
