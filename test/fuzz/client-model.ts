@@ -85,9 +85,10 @@ export class World {
    * @throws AssertionError when something does not hold after it
    */
   async take(step: Step): Promise<void> {
-    const before = this.#trusted();
+    const before = { versions: this.#trusted(), roles: new Map(this.#store.roles) };
     await this.#take(step);
-    this.#checkVersions(before, this.#trusted());
+    this.#checkVersions(before.versions, this.#trusted());
+    this.#checkSaved(before.roles);
   }
 
   async #take(step: Step): Promise<void> {
@@ -264,6 +265,16 @@ export class World {
     }
     for (const [what, version] of before) {
       assert.ok((after.get(what) ?? 0) >= version, `${what} went back from ${version} to ${after.get(what)}`);
+    }
+  }
+
+  /** Whatever is new in the store of what a snapshot lists is what the snapshot in the store lists. */
+  #checkSaved(before: ReadonlyMap<string, Uint8Array>): void {
+    const { roles } = this.#store;
+    for (const role of ['targets', 'docs']) {
+      const [bytes, snapshot] = [roles.get(role), roles.get('snapshot')];
+      if (!bytes || text(bytes) === text(before.get(role))) continue;
+      assert.equal(snapshot && read(snapshot).meta[`${role}.json`]?.version, read(bytes).version, `the wrong ${role} was saved`);
     }
   }
 

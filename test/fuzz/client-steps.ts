@@ -40,7 +40,7 @@ const some = <T>(roles: readonly T[]) =>
 export const STEPS: readonly fc.Arbitrary<Step>[] = [
   fc.record({ do: fc.constant('publish'), isChanged: fc.boolean() }),
   fc.record({ do: fc.constant('rotate'), roles: some(ROLES), isPublished: fc.boolean() }),
-  fc.record({ do: fc.constant('steal'), days: fc.constantFrom(0, 0, 31), moment, isSnapshotForged: fc.boolean() }),
+  fc.record({ do: fc.constant('steal'), days: fc.constantFrom(0, 31), moment, isSnapshotForged: fc.boolean() }),
   fc.record({ do: fc.constant('replay'), moment }),
   fc.record({
     do: fc.constant('mix'),

@@ -148,6 +148,8 @@ function isWellFormed(text: string): boolean {
   return Buffer.from(text).toString() === text;
 }
 
+/** Undefined for what is no URL, and for what leads to another host: a worker is not asked for that. */
 function urlOf(path: string): URL | undefined {
-  return URL.canParse(path, 'https://app.test/') ? new URL(path, 'https://app.test/') : undefined;
+  const url = URL.canParse(path, 'https://app.test/') ? new URL(path, 'https://app.test/') : undefined;
+  return url?.host === 'app.test' ? url : undefined;
 }

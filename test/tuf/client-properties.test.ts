@@ -37,7 +37,7 @@ test('in any order of publish, rotate, steal, replay, mix, expire, refresh, kill
       await world.take({ do: 'heal', replaced: 'timestamp' });
       for (const outcome of ['trusted', 'refused', 'killed'] as const) total[outcome] += world.outcomes[outcome];
     }),
-    { seed: 20_261_122, numRuns: 80 },
+    { seed: 20_261_122, numRuns: 100 },
   );
   expect(Math.min(total.trusted, total.refused, total.killed)).toBeGreaterThan(15);
 });
