@@ -104,6 +104,39 @@ describe('A10: one key counted twice', () => {
   }
 });
 
+describe('A11: root rotation', () => {
+  /** The root that follows version 2, as a thief of some keys makes it, and what it is refused for. */
+  const FORGERIES = {
+    'not signed by the old threshold': { code: 'unsigned', change: { version: 3 }, by: ['new'] },
+    'not signed by the new threshold': { code: 'unsigned', change: { version: 3 }, by: ['old'] },
+    'that skips a version': { code: 'mismatch', change: { version: 4 }, by: ['old', 'new'] },
+    'of the same version with other content': { code: 'rollback', change: { version: 2 }, by: ['old', 'new'] },
+    'of a lower version': { code: 'rollback', change: { version: 1 }, by: ['old', 'new'] },
+  } as const;
+
+  for (const [what, { code, change, by }] of Object.entries(FORGERIES)) {
+    test(`${what}: refused, and again after a restart; the honest one after it is taken`, async () => {
+      await repository.rotate({});
+      await repository.client(store).refresh();
+      const saved = [...store.saved];
+      const keys = { old: repository.signers.root, new: [one] };
+      await repository.rotate({ root: keys.new });
+      const honest = repository.root;
+      const signers = by.flatMap((whose) => keys[whose]);
+      repository.put('3.root.json', await repository.forge('root', { ...change, 'x-by': 'a thief' }, signers));
+      for (let restart = 0; restart < 2; restart++) {
+        await expect(repository.client(store).refresh()).rejects.toEqual(
+          refusal(code, { role: 'root', url: `${METADATA_URL}3.root.json` }),
+        );
+      }
+      expect(store.saved).toEqual(saved);
+      repository.put('3.root.json', honest);
+      expect((await repository.client(store).refresh()).root.bytes).toEqual(honest);
+      expect(store.roots.get(3)).toEqual(honest);
+    });
+  }
+});
+
 describe('A14: a key that the newest root has no longer', () => {
   for (const role of ['root', 'timestamp', 'snapshot', 'targets'] as const) {
     test(`does not count for ${role}, neither for what it signs next nor for what is stored`, async () => {
