@@ -95,10 +95,8 @@ export class World {
     const repository = this.#repository;
     switch (step.do) {
       case 'publish':
-        if (step.isChanged) {
-          await delegate(repository, `page ${this.#moments.length}`);
-          await repository.release({ 'app.js': `release ${this.#moments.length}` });
-        } else await repository.publish();
+        if (step.isChanged) return this.#release();
+        await repository.publish();
         return this.#beHonest();
       case 'rotate':
         await this.#rotate(step.roles);
@@ -114,6 +112,7 @@ export class World {
         return this.#refresh(new Process(this.#store));
       }
       case 'mix':
+        for (let i = 0; i < step.releases; i++) await this.#release();
         this.#mix(step);
         return this.#refresh(new Process(this.#store));
       case 'expire':
@@ -126,6 +125,13 @@ export class World {
       case 'heal':
         return this.#heal(step.replaced);
     }
+  }
+
+  async #release(): Promise<void> {
+    const number = this.#moments.length;
+    await delegate(this.#repository, `page ${number}`);
+    await this.#repository.release({ 'app.js': `release ${number}` });
+    this.#beHonest();
   }
 
   async #rotate(roles: readonly TopLevelRole[]): Promise<void> {

@@ -15,8 +15,17 @@ export type Step =
   | { readonly do: 'steal'; readonly days: number; readonly moment: number; readonly isSnapshotForged: boolean }
   /** The server goes back to all files of an earlier moment. */
   | { readonly do: 'replay'; readonly moment: number }
-  /** The server answers for some roles with the documents of an earlier moment, whatever version it is asked for; perhaps it repeats a root. */
-  | { readonly do: 'mix'; readonly moment: number; readonly roles: readonly Role[]; readonly isRootRepeated: boolean }
+  /**
+   * After some releases the server answers for some roles with the documents of an earlier moment, whatever version it is asked for; perhaps it
+   * repeats a root.
+   */
+  | {
+      readonly do: 'mix';
+      readonly releases: number;
+      readonly moment: number;
+      readonly roles: readonly Role[];
+      readonly isRootRepeated: boolean;
+    }
   | { readonly do: 'expire'; readonly days: number }
   | { readonly do: 'refresh' }
   /** A refresh whose process ends at the given write, or with the given request unanswered. */
@@ -44,7 +53,8 @@ export const STEPS: readonly fc.Arbitrary<Step>[] = [
   fc.record({ do: fc.constant('replay'), moment }),
   fc.record({
     do: fc.constant('mix'),
-    moment,
+    releases: fc.nat(2),
+    moment: fc.oneof(fc.constant(1), moment),
     roles: some(ALL_ROLES),
     isRootRepeated: fc.boolean(),
   }),
