@@ -150,7 +150,7 @@ describe('A1: one flipped bit', () => {
             const store = new MemoryStore();
             repository.put('1.docs.json', flip(document, bit));
             await expect(repository.client(store).findTarget('docs/index.html')).rejects.toHaveProperty('name', 'VouchsafeError');
-            expect(store.saved).toEqual(['timestamp', 'snapshot', 'targets']);
+            expect([...store.roles.keys()]).toEqual(['timestamp', 'snapshot', 'targets']);
           }),
         );
         repository.put('1.docs.json', document);
