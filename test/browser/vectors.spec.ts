@@ -132,9 +132,9 @@ for (const { type, scheme, name, count } of [
 }
 
 const roots = [6, 7, 8, 9, 10, 11, 12].map((version) => `root ${version}`);
-for (const { name, root, saved } of [
-  { name: 'sigstore', root: 'metadata/5.root.json', saved: [...roots, 'timestamp', 'snapshot', 'targets'] },
-  { name: 'tuf-on-ci', root: 'initial_root.json', saved: ['timestamp', 'snapshot', 'targets', 'delegatedrole'] },
+for (const { name, root, start, saved } of [
+  { name: 'sigstore', root: 'metadata/5.root.json', start: 'root 5', saved: [...roots, 'timestamp', 'snapshot', 'targets'] },
+  { name: 'tuf-on-ci', root: 'initial_root.json', start: 'root 1', saved: ['timestamp', 'snapshot', 'targets', 'delegatedrole'] },
 ]) {
   test(`a whole client in a page fetches the target of the repository ${name}, and refuses it with a byte changed`, async ({
     page,
@@ -189,7 +189,8 @@ for (const { name, root, saved } of [
       },
       { path, base: `${origin}/data/repositories/${name}/`, root, now: Date.parse(read('faketime')) },
     );
-    expect(outcome.saved).toEqual(saved);
+    // The root that came with the program may be saved too.
+    expect(outcome.saved.filter((item) => item !== start)).toEqual(saved);
     const hash = createHash('sha256').update(outcome.text).digest('hex');
     // The publisher's tool wrote the hash into the file's name.
     expect(existsSync(new URL(`targets/${path.replace(/[^/]*$/, (file) => `${hash}.${file}`)}`, folder))).toBe(true);
