@@ -132,7 +132,7 @@ describe('tuf-js reads what we publish', () => {
     repository.delegated = {
       delegations: describeDelegations(definitions),
       roles: new Map<string, DelegatedRole>([
-        ['docs', { files: [await put('docs/a.md', 'from docs')], signers: [docs] }],
+        ['docs', { files: [await put('docs/a.md', 'from docs'), await put('docs/deep/c.md', 'stray')], signers: [docs] }],
         [
           'tools & more',
           {
@@ -153,8 +153,8 @@ describe('tuf-js reads what we publish', () => {
       expect(await read('docs/a.md')).toBe('from docs');
       expect(await read('docs/b.md')).toBe('b from tools');
       expect(await read('tools/deep/x')).toBe('from deep');
-      // The role lists it, but it is not among the paths that the role is trusted for.
-      await expect(read('stray.txt')).rejects.toThrow('not find stray.txt');
+      // The roles list them, but they are not among the paths that the roles are trusted for: a star matches no slash.
+      for (const path of ['stray.txt', 'docs/deep/c.md']) await expect(read(path)).rejects.toThrow(`not find ${path}`);
     }
   });
 
