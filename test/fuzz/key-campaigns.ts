@@ -31,6 +31,29 @@ function pairOf(type: KeyType, scheme: string, { publicKey, privateKey }: { publ
   return { type, publicKey, privateKey, key: { keytype: type, scheme, keyval: { public: type === 'ed25519' ? hex : pem } } };
 }
 
+/** The two numbers of an ECDSA signature as lenient programs read them too. */
+function otherEncodings(der: Buffer): Buffer[] {
+  const second = 4 + (der[3] ?? 0);
+  const [r, s] = [der.subarray(4, second), der.subarray(second + 2)];
+  const element = (tag: number, ...parts: Uint8Array[]) =>
+    Buffer.concat([Uint8Array.of(tag, Buffer.concat(parts).length), ...parts]);
+  const [first, last, zero] = [element(2, r), element(2, s), Uint8Array.of(0)];
+  const content = Buffer.concat([first, last]);
+  return [
+    Buffer.concat([Uint8Array.of(0x30, 0x81, content.length), content]),
+    Buffer.concat([Uint8Array.of(0x30, 0x82, 0, content.length), content]),
+    Buffer.concat([Uint8Array.of(0x30, 0x80), content, zero, zero]),
+    element(0x30, element(2, zero, r), last),
+    element(0x30, first, element(2, zero, s)),
+    element(0x30, element(2, r[0] === 0 ? r.subarray(1) : r), element(2, s[0] === 0 ? s.subarray(1) : s)),
+    element(0x30, content, zero),
+    Buffer.concat([der, zero]),
+    element(0x31, content),
+    element(0x30, last, first),
+    Buffer.concat([r, s]),
+  ];
+}
+
 function objectOf({ key }: Pair): { [name: string]: string | { [name: string]: string } } {
   return { ...key, keyval: { ...key.keyval } };
 }
@@ -66,6 +89,9 @@ export function keyCampaigns(documents: readonly Json[]): AnyCampaign[] {
         damaged(fc.constant(honest)).map((signature) => Buffer.from(signature).toString('hex')),
         damaged(fc.constant(Buffer.from(honest.toString('hex')))).map((signature) => Buffer.from(signature).toString('latin1')),
         fc.constant(honest.toString('hex').toUpperCase()),
+        ...(pair.type === 'ecdsa'
+          ? [fc.constantFrom(...otherEncodings(honest)).map((signature) => signature.toString('hex'))]
+          : []),
       );
       return fc.record({
         key: fc.constant(objectOf(pair)),

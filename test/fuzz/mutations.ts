@@ -52,6 +52,8 @@ const edits = fc.record({
   at: fc.nat(),
   how: fc.constantFrom('replace', 'replace', 'delete', 'copy', 'rename', 'wrap', 'repeat'),
   leaf: leaves,
+  /** Takes the place of a text, so that more than its type is looked at. */
+  text: hostileTexts,
   /** Another place, for `copy`. */
   from: fc.nat(),
 });
@@ -72,7 +74,7 @@ interface Place {
   readonly key: string;
 }
 
-function apply(root: Json[], { at, how, leaf, from }: Edit): void {
+function apply(root: Json[], { at, how, leaf, text, from }: Edit): void {
   const places: Place[] = [];
   collect(root, places);
   const { parent, key } = places[at % places.length] as Place;
@@ -82,11 +84,11 @@ function apply(root: Json[], { at, how, leaf, from }: Edit): void {
     else delete parent[key];
   } else if (how === 'rename' && !Array.isArray(parent)) {
     delete parent[key];
-    put(parent, typeof leaf === 'string' ? leaf : 'renamed', here);
+    put(parent, text, here);
   } else if (how === 'copy') put(parent, key, structuredClone(valueAt(places[from % places.length] as Place)));
   else if (how === 'wrap') put(parent, key, from % 2 ? [here] : { [key]: here });
   else if (how === 'repeat') put(parent, key, repeated(here, 2 + (from % 60)));
-  else put(parent, key, structuredClone(leaf));
+  else put(parent, key, typeof here === 'string' && from % 4 > 0 ? text : structuredClone(leaf));
 }
 
 function repeated(value: Json, times: number): Json {
