@@ -39,7 +39,9 @@ export class MemoryStore implements MetadataStore {
   }
 
   async saveRoot(version: number, bytes: Uint8Array, discard: readonly string[]): Promise<void> {
-    this.saved.push(`root ${version}`, ...discard.map((role) => `discard ${role}`));
+    // The first one comes with the program; it is saved with the first timestamp, and says nothing about what came from the repository.
+    if (version > 1) this.saved.push(`root ${version}`);
+    this.saved.push(...discard.map((role) => `discard ${role}`));
     this.roots.set(version, bytes);
     for (const role of discard) this.roles.delete(role);
   }

@@ -57,11 +57,12 @@ export function describeHashBins(definition: HashBinsDefinition): JsonObject {
  * @param definition see `describeHashBins`
  * @param files every target
  * @returns each bin's files by role name; a bin without files has to be published too
- * @throws `malformed` as `describeHashBins` does
+ * @throws `malformed` as `describeHashBins` does; RangeError for more bins than anyone could publish
  */
 export function sortIntoBins(definition: HashBinsDefinition, files: readonly TargetFile[]): Map<string, TargetFile[]> {
   const index = new DelegationIndex(parseDelegations(describeHashBins(definition)));
   const { namePrefix, bitLength } = definition;
+  if (bitLength > 20) throw new RangeError('More than a million bins cannot be published.');
   const bins = new Map<string, TargetFile[]>();
   for (let number = 0; number < 2 ** bitLength; number++) bins.set(binName(namePrefix, bitLength, number), []);
   for (const file of files) {

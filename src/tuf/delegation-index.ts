@@ -42,7 +42,7 @@ export class DelegationIndex {
       const hash = toHex(hashOf(path));
       const prefixes = Array.from({ length: hash.length + 1 }, (_, length) => hash.slice(0, length));
       const found = new Set(prefixes.flatMap((prefix) => this.#byHashPrefix.get(prefix) ?? []));
-      places.push(...found);
+      for (const place of found) places.push(place);
       places.sort((a, b) => a - b);
     }
     return places.map((place) => this.#roles[place] as PathDelegation);

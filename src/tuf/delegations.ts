@@ -2,6 +2,7 @@ import { VouchsafeError } from './errors.js';
 import { asArray, asInteger, asObject, asString } from './fields.js';
 import type { JsonObject, JsonValue } from './json.js';
 import { type Key, parseKeys } from './key.js';
+import { MAX_PATH_LENGTH } from './layout.js';
 import { parseRoleKeys, type RoleKeys } from './metadata.js';
 import { isTopLevelRole } from './root.js';
 
@@ -59,7 +60,9 @@ export function parseDelegations(value: JsonValue): Delegations {
 function parseDelegation(object: JsonObject, keys: Delegation['keys']): PathDelegation {
   const role = asString(object.name, 'name');
   // Such a role's metadata would take the place of the top-level one's.
-  if (role === '' || isTopLevelRole(role)) throw malformed('A delegated role cannot have this name.', role);
+  if (role === '' || role.length > MAX_PATH_LENGTH || isTopLevelRole(role)) {
+    throw malformed('A delegated role cannot have this name.', role.slice(0, MAX_PATH_LENGTH));
+  }
   const { terminating, paths, path_hash_prefixes: prefixes } = object;
   if (typeof terminating !== 'boolean') throw malformed('"terminating" must be true or false.', role);
   if (paths !== undefined && prefixes !== undefined) {
@@ -78,7 +81,7 @@ function parseDelegation(object: JsonObject, keys: Delegation['keys']): PathDele
 function parseHashBins(object: JsonObject, keys: Delegation['keys']): HashBins {
   const bitLength = asInteger(object.bit_length, 'bit_length', 1);
   if (bitLength > 32) throw malformed('"bit_length" must be at most 32.');
-  // Whether they are terminating does not matter: there is no other delegation beside them.
+  // Nobody else is left the path, so nobody else is asked, as in the reference client.
   const shared = { ...parseRoleKeys(object), keys, isTerminating: true };
   return { shared, namePrefix: asString(object.name_prefix, 'name_prefix'), bitLength };
 }
@@ -88,6 +91,6 @@ function texts(value: JsonValue | undefined, name: string): string[] {
   return value === undefined ? [] : asArray(value, name).map((item) => asString(item, name));
 }
 
-function malformed(message: string, role?: string): VouchsafeError {
-  return new VouchsafeError('malformed', message, role === undefined ? {} : { role });
+function malformed(message: string, delegatedRole?: string): VouchsafeError {
+  return new VouchsafeError('malformed', message, delegatedRole === undefined ? {} : { actual: delegatedRole });
 }

@@ -25,25 +25,27 @@ export function ecdsaKey(text: string): PublicKey | undefined {
   return {
     identity: `ecdsa ${toHex(point)}`,
     async verify(signature, message) {
+      const fixedLength = toFixedLength(signature);
+      if (!fixedLength) return false;
       const key = await crypto.subtle.importKey('raw', point, ALGORITHM, false, ['verify']);
-      return crypto.subtle.verify(ALGORITHM, key, toFixedLength(signature), message);
+      return crypto.subtle.verify(ALGORITHM, key, fixedLength, message);
     },
   };
 }
 
-/**
- * TUF has r and s in DER (RFC 3279 section 2.2.3), WebCrypto wants them side by side.
- *
- * @throws RangeError when it is not two positive numbers of at most 32 bytes
- */
-function toFixedLength(der: Uint8Array): Uint8Array {
-  const numbers = DerReader.sequence(der);
+/** TUF has r and s in DER (RFC 3279 section 2.2.3), WebCrypto wants them side by side. Undefined for anything but two positive numbers. */
+function toFixedLength(der: Uint8Array): Uint8Array | undefined {
   const signature = new Uint8Array(2 * SCALAR_LENGTH);
-  for (const end of [SCALAR_LENGTH, 2 * SCALAR_LENGTH]) {
-    const number = numbers.takePositive();
-    if (number.length > SCALAR_LENGTH) throw new RangeError('This number is longer than the curve’s.');
-    signature.set(number, end - number.length);
+  try {
+    const numbers = DerReader.sequence(der);
+    for (const end of [SCALAR_LENGTH, 2 * SCALAR_LENGTH]) {
+      const number = numbers.takePositive();
+      if (number.length > SCALAR_LENGTH) return undefined;
+      signature.set(number, end - number.length);
+    }
+    numbers.end();
+    return signature;
+  } catch {
+    return undefined;
   }
-  numbers.end();
-  return signature;
 }

@@ -30,7 +30,7 @@ export function isStrictPublicKey(publicKey: Uint8Array): boolean {
  * Verifies an Ed25519 signature as RFC 8032 section 5.1.7 has it, without the cofactor. Engines differ at the edges (small orders,
  * encodings that are not canonical), so those are decided here, before any engine is asked; what is left, all decide alike.
  *
- * @param publicKey 32 bytes, for which `isStrictPublicKey` holds
+ * @param publicKey 32 bytes
  * @param signature any bytes
  * @param message what was signed
  * @returns whether the signature is valid

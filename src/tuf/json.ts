@@ -132,7 +132,7 @@ class Parser {
     do {
       if (this.#peek() !== '"') throw this.#unexpected();
       const key = this.#string();
-      if (key in object) throw malformed(`the key ${JSON.stringify(key)} twice`);
+      if (key in object) throw malformed(`the key ${JSON.stringify(key.slice(0, 100))} twice`);
       this.#expect(':');
       object[key] = this.#value(depth + 1);
     } while (this.#take(','));

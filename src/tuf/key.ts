@@ -12,7 +12,8 @@ export interface Key {
   /**
    * @param signature the `sig` field
    * @param message the canonical bytes that were signed
-   * @returns whether it is a valid signature; never throws
+   * @returns whether it is a valid signature
+   * @throws when the engine fails; that says nothing about the signature, and is never a `VouchsafeError`
    */
   verify(signature: string, message: Uint8Array): Promise<boolean>;
 }
@@ -21,9 +22,14 @@ export interface Key {
 export interface PublicKey {
   /** See `Key`. Two ways to write one key give the same. */
   readonly identity: string;
-  /** Whether the bytes are a valid signature. May throw when they are not even the form of one. */
+  /** Whether the bytes are a valid signature. Throws the engine's DataError when the key is no point or modulus. */
   verify(signature: Uint8Array, message: Uint8Array): Promise<boolean>;
 }
+
+/** Characters of `keyval.public`: the longest key that is taken, an RSA key of 16,384 bits, has 2,900 in PEM. */
+const MAX_KEY_LENGTH = 4096;
+/** Hexadecimal digits of a signature: as many as that key's has. */
+const MAX_SIGNATURE_LENGTH = 4096;
 
 /** How to read `keyval.public`, by key type and scheme. */
 const READERS: ReadonlyMap<string, (text: string) => PublicKey | undefined> = new Map([
@@ -45,16 +51,18 @@ const READERS: ReadonlyMap<string, (text: string) => PublicKey | undefined> = ne
 export function parseKey(value: JsonValue | undefined): Key | undefined {
   const object = asObject(value, 'key');
   const read = READERS.get(`${asString(object.keytype, 'keytype')} ${asString(object.scheme, 'scheme')}`);
-  const key = read?.(asString(asObject(object.keyval, 'keyval').public, 'public'));
+  const text = read && asString(asObject(object.keyval, 'keyval').public, 'public');
+  const key = text !== undefined && text.length <= MAX_KEY_LENGTH ? read?.(text) : undefined;
   return (
     key && {
       identity: key.identity,
       async verify(signature, message) {
-        const bytes = fromHex(signature, signature.length / 2);
+        const bytes = signature.length <= MAX_SIGNATURE_LENGTH ? fromHex(signature, signature.length / 2) : undefined;
         try {
           return bytes !== undefined && (await key.verify(bytes, message));
-        } catch {
-          return false;
+        } catch (error) {
+          if ((error as Error).name === 'DataError') return false;
+          throw error;
         }
       },
     }

@@ -1,7 +1,7 @@
 import { VouchsafeError } from './errors.js';
 import type { TargetFile } from './file.js';
 
-/** Longest target path, in UTF-16 units. Servers and caches stop at about 2,000 bytes of URL; nothing real comes near. */
+/** Longest target path or delegated role's name, in UTF-16 units. Servers and caches stop at about 2,000 bytes of URL; nothing real comes near. */
 export const MAX_PATH_LENGTH = 1024;
 
 /**

@@ -34,7 +34,7 @@ export class Metadata {
     if (!/^1\.\d+(\.\d+)?$/.test(specVersion)) {
       throw new VouchsafeError('unsupported', 'The metadata follows a specification that this client does not know.', {
         expected: 'spec_version 1.x',
-        actual: specVersion,
+        actual: specVersion.slice(0, 100),
       });
     }
     this.bytes = bytes;
@@ -45,6 +45,9 @@ export class Metadata {
   }
 }
 
+/** Keyids of one role. Each may cost a verification. */
+const MAX_KEYIDS = 1024;
+
 /**
  * Reads a role's keyids and threshold.
  *
@@ -54,6 +57,7 @@ export class Metadata {
 export function parseRoleKeys(value: JsonValue | undefined): RoleKeys {
   const object = asObject(value, 'role');
   const keyids = asArray(object.keyids, 'keyids').map((keyid) => asString(keyid, 'keyid'));
+  if (keyids.length > MAX_KEYIDS) throw new VouchsafeError('malformed', `A role lists more than ${MAX_KEYIDS} keyids.`);
   if (new Set(keyids).size !== keyids.length) throw new VouchsafeError('malformed', 'A role lists a keyid twice.');
   return { keyids, threshold: asInteger(object.threshold, 'threshold', 1) };
 }

@@ -14,11 +14,14 @@ export interface Request<T> {
   readonly take: (bytes: Uint8Array) => Promise<T>;
   /** What was asked for in words, for the error when more comes. */
   readonly expected?: string;
+  /** Whether that there is no such file is an answer too. It counts when no mirror has it and one says so. */
+  readonly mayBeMissing?: boolean;
 }
 
 /** The servers that have the same files. None is trusted; one is enough that has the right ones. */
 export class Mirrors {
-  readonly #urls: readonly string[];
+  /** Best first. */
+  readonly #urls: string[];
   readonly #fetch: FetchFunction;
   readonly #limits: Limits;
   readonly #onFailure: (error: VouchsafeError) => void;
@@ -27,7 +30,8 @@ export class Mirrors {
    * @param urls absolute, with a trailing slash, in the order to ask them
    * @param fetch how to ask
    * @param limits bounds for each download
-   * @param onFailure told of each failure that another mirror made good
+   * @param onFailure told of each failure that is not thrown
+   * @throws TypeError without any URL
    */
   constructor(
     urls: string | readonly string[],
@@ -35,10 +39,11 @@ export class Mirrors {
     limits: Limits,
     onFailure: (error: VouchsafeError) => void = () => {},
   ) {
-    this.#urls = typeof urls === 'string' ? [urls] : urls;
+    this.#urls = typeof urls === 'string' ? [urls] : [...urls];
+    if (this.#urls.length === 0) throw new TypeError('There must be at least one URL.');
     this.#fetch = fetch;
     this.#limits = limits;
-    this.#onFailure = onFailure;
+    this.#onFailure = (error) => onFailure(error);
   }
 
   /**
@@ -46,56 +51,58 @@ export class Mirrors {
    *
    * @param request what to ask for
    * @returns what `take` returned
-   * @throws when no answer is accepted: that there is no such file, if a mirror says so, else what the first mirror failed with
+   * @throws what the first mirror's answer was refused for, when no mirror's is accepted; what `take` throws that is no refusal
    */
   async first<T>(request: Request<T>): Promise<T> {
-    const failures: unknown[] = [];
-    for (const url of this.#urls) {
-      try {
-        const value = await this.#ask(url, request);
-        this.#report(failures);
-        return value;
-      } catch (error) {
-        failures.push(error);
-      }
+    const failures: VouchsafeError[] = [];
+    for (const url of [...this.#urls]) {
+      const answer = await this.#ask(url, request, failures);
+      if (!answer) continue;
+      failures.forEach(this.#onFailure);
+      return answer.value;
     }
-    throw this.#worst(failures);
+    throw this.#failed(failures, request);
   }
 
   /**
    * Asks every mirror, for what each may have a newer version of: one that withholds it cannot hold the client back.
    *
    * @param request what to ask for; `take` is called once for each mirror that answers
-   * @returns what `take` returned, in the order of the mirrors
+   * @returns what `take` returned, as it comes
    * @throws as `first` does
    */
-  async all<T>(request: Request<T>): Promise<T[]> {
-    const values: T[] = [];
-    const failures: unknown[] = [];
-    for (const url of this.#urls) await this.#ask(url, request).then(values.push.bind(values), failures.push.bind(failures));
-    if (values.length === 0) throw this.#worst(failures);
-    this.#report(failures);
-    return values;
+  async *each<T>(request: Request<T>): AsyncGenerator<T, void> {
+    const failures: VouchsafeError[] = [];
+    const urls = [...this.#urls];
+    for (const url of urls) {
+      const answer = await this.#ask(url, request, failures);
+      if (answer) yield answer.value;
+    }
+    if (failures.length === urls.length) throw this.#failed(failures, request);
+    failures.forEach(this.#onFailure);
   }
 
-  async #ask<T>(base: string, { name, facts, maxLength, take, expected }: Request<T>): Promise<T> {
+  async #ask<T>(base: string, request: Request<T>, failures: VouchsafeError[]): Promise<{ readonly value: T } | undefined> {
+    const { name, facts, maxLength, take, expected } = request;
     const url = base + name;
     try {
-      return await take(await download(this.#fetch, url, maxLength, this.#limits, expected));
-    } catch (error) {
-      throw withFacts(error, { ...facts, url });
+      return { value: await take(await download(this.#fetch, url, maxLength, this.#limits, expected)) };
+    } catch (thrown) {
+      const error = withFacts(thrown, { ...facts, url });
+      if (!(error instanceof VouchsafeError)) throw error;
+      failures.push(error);
+      // Asked last from now on, so that a slow one does not cost its time for every file. That there is no such file comes quickly.
+      if (!isMissing(error)) this.#urls.push(...this.#urls.splice(this.#urls.indexOf(base), 1));
+      return undefined;
     }
   }
 
-  /** What to throw when all have failed; the others are reported. */
-  #worst(failures: readonly unknown[]): unknown {
-    const worst = failures.find(isMissing) ?? failures[0];
-    this.#report(failures.filter((failure) => failure !== worst && !isMissing(failure)));
-    return worst;
-  }
-
-  #report(failures: readonly unknown[]): void {
-    for (const failure of failures) if (failure instanceof VouchsafeError) this.#onFailure(failure);
+  /** Reports all failures but the one to throw, and returns that. */
+  #failed(failures: readonly VouchsafeError[], { mayBeMissing }: Request<unknown>): VouchsafeError {
+    const missing = mayBeMissing ? failures.filter(isMissing) : [];
+    const [error = failures[0] as VouchsafeError] = missing;
+    for (const failure of failures) if (failure !== error && !missing.includes(failure)) this.#onFailure(failure);
+    return error;
   }
 }
 

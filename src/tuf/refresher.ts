@@ -5,7 +5,8 @@ import { metadataName, targetLocation } from './layout.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import type { Metadata } from './metadata.js';
 import { isMissing, Mirrors } from './mirrors.js';
-import type { TopLevelRole } from './root.js';
+import { Root, type TopLevelRole } from './root.js';
+import type { Timestamp } from './timestamp.js';
 import { TrustedMetadata } from './trusted-metadata.js';
 
 /** Where trusted metadata is kept between refreshes. What it returns is never believed: it is verified again. */
@@ -42,8 +43,10 @@ export interface UpdaterOptions {
  */
 export class Refresher {
   readonly #options: UpdaterOptions;
-  readonly #limits: Limits;
-  readonly #metadata: Mirrors;
+  /** The bounds it keeps to. */
+  readonly limits: Limits;
+  /** Where it asks for metadata. */
+  readonly metadata: Mirrors;
   readonly #targets: Mirrors;
   #refreshing: Promise<TrustedMetadata> | undefined;
   #trusted: TrustedMetadata | undefined;
@@ -51,10 +54,10 @@ export class Refresher {
   /** @param options the trusted root, where the repository is and where to keep its metadata */
   constructor(options: UpdaterOptions) {
     this.#options = options;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     const { fetch, metadataUrl, targetsUrl, onMirrorFailure } = options;
-    this.#metadata = new Mirrors(metadataUrl, fetch, this.#limits, onMirrorFailure);
-    this.#targets = new Mirrors(targetsUrl, fetch, this.#limits, onMirrorFailure);
+    this.metadata = new Mirrors(metadataUrl, fetch, this.limits, onMirrorFailure);
+    this.#targets = new Mirrors(targetsUrl, fetch, this.limits, onMirrorFailure);
   }
 
   /**
@@ -72,7 +75,7 @@ export class Refresher {
     return this.#refreshing;
   }
 
-  /** What the last refresh left, after a refresh if there was none yet. @throws as `refresh` does */
+  /** What the last refresh that succeeded left, after a refresh if there was none yet. @throws as `refresh` does */
   async trusted(): Promise<TrustedMetadata> {
     return this.#trusted ?? this.refresh();
   }
@@ -105,7 +108,7 @@ export class Refresher {
     await this.#updateRoots(trusted);
     trusted.checkExpiry('root');
     await this.#updateTimestamp(trusted);
-    const { snapshotLength, targetsLength } = this.#limits;
+    const { snapshotLength, targetsLength } = this.limits;
     await this.#updateListed(
       trusted,
       'snapshot',
@@ -126,21 +129,44 @@ export class Refresher {
 
   /** The chain of roots in the store, as far as it is whole. What is damaged is asked for again. */
   async #loadRoots(trusted: TrustedMetadata): Promise<void> {
+    const { root } = trusted;
+    const older = (await this.#options.store.loadRoot(root.version)) ? undefined : await this.#newestStoredBefore(root);
+    // A newer program may bring the root that replaces stolen keys; it is as if it had come from the repository.
+    if (older) await this.#saveRoot(older, root);
     for (;;) {
       const bytes = await this.#options.store.loadRoot(trusted.root.version + 1);
-      if (!bytes || !(await accepted(trusted.loadRoot(bytes)))) return;
+      if (!bytes || !(await unlessRefused(() => trusted.loadRoot(bytes)))) return;
     }
+  }
+
+  async #newestStoredBefore({ version }: Root): Promise<Root | undefined> {
+    for (let before = version - 1; before > 0; before--) {
+      const bytes = await this.#options.store.loadRoot(before);
+      const root = bytes && (await unlessRefused(async () => new Root(bytes)));
+      if (root) return root;
+    }
+    return undefined;
+  }
+
+  /**
+   * Saves a root, and deletes what the keys signed that it replaces (specification 5.3.11): it may be the work of their thief, with versions
+   * so high that nothing honest would follow.
+   */
+  async #saveRoot(before: Root, root: Root): Promise<void> {
+    const isReplaced = before.losesKey('timestamp', root) || before.losesKey('snapshot', root);
+    await this.#options.store.saveRoot(root.version, root.bytes, isReplaced ? ['timestamp', 'snapshot'] : []);
   }
 
   /** Specification 5.3. */
   async #updateRoots(trusted: TrustedMetadata): Promise<void> {
-    for (let rotations = 0; rotations < this.#limits.rootRotations; rotations++) {
+    for (let rotations = 0; rotations < this.limits.rootRotations; rotations++) {
       const before = trusted.root;
       try {
-        await this.#metadata.first({
+        await this.metadata.first({
           name: metadataName('root', before.version + 1),
           facts: { role: 'root', version: before.version + 1 },
-          maxLength: this.#limits.rootLength,
+          mayBeMissing: true,
+          maxLength: this.limits.rootLength,
           take: (bytes) => trusted.updateRoot(bytes),
         });
       } catch (error) {
@@ -148,25 +174,31 @@ export class Refresher {
         if (isMissing(error)) return;
         throw error;
       }
-      // What the replaced keys signed may be the work of their thief: versions so high that nothing honest would follow (5.3.11).
-      const isReplaced = before.losesKey('timestamp', trusted.root) || before.losesKey('snapshot', trusted.root);
-      await this.#options.store.saveRoot(trusted.root.version, trusted.root.bytes, isReplaced ? ['timestamp', 'snapshot'] : []);
+      await this.#saveRoot(before, trusted.root);
     }
   }
 
   /** Specification 5.4. */
   async #updateTimestamp(trusted: TrustedMetadata): Promise<void> {
     await this.#load('timestamp', (bytes) => trusted.loadTimestamp(bytes));
-    await this.#metadata.all({
+    let before = trusted.timestamp;
+    const answers = this.metadata.each({
       name: metadataName('timestamp'),
       facts: { role: 'timestamp' },
-      maxLength: this.#limits.timestampLength,
-      take: async (bytes) => {
-        const before = trusted.timestamp;
-        const after = await trusted.updateTimestamp(bytes);
-        if (after !== before) await this.#options.store.saveRole('timestamp', after.bytes);
-      },
+      maxLength: this.limits.timestampLength,
+      take: (bytes) => trusted.updateTimestamp(bytes),
     });
+    for await (const after of answers) {
+      if (after !== before) await this.#saveTimestamp(trusted.root, after);
+      before = after;
+    }
+  }
+
+  /** With the root it was verified by, also when that came with the program: the next program's root may replace its keys. */
+  async #saveTimestamp(root: Root, timestamp: Timestamp): Promise<void> {
+    const { store } = this.#options;
+    if (!(await store.loadRoot(root.version))) await store.saveRoot(root.version, root.bytes, []);
+    await store.saveRole('timestamp', timestamp.bytes);
   }
 
   /** Specification 5.5 and 5.6: a role whose version, and perhaps length, the metadata before it lists. */
@@ -180,7 +212,7 @@ export class Refresher {
     await this.#load(role, load);
     if (trusted.isFresh(role)) return;
     const { version, length } = trusted.listed(role);
-    const { bytes } = await this.#metadata.first({
+    const { bytes } = await this.metadata.first({
       name: metadataName(role, trusted.root.consistentSnapshot ? version : undefined),
       facts: { role, version },
       maxLength: Math.min(length ?? maxLength, maxLength),
@@ -192,20 +224,20 @@ export class Refresher {
   /** Offers what the store has of a role. It is a memory of versions at best, so a refusal only means to go without it. */
   async #load(role: TopLevelRole, take: (bytes: Uint8Array) => Promise<unknown>): Promise<void> {
     const bytes = await this.#options.store.loadRole(role);
-    if (bytes) await accepted(take(bytes));
+    if (bytes) await unlessRefused(() => take(bytes));
   }
 }
 
 /**
  * @param offer a rule, applied to what the store has
- * @returns whether it accepted it; anything but a refusal is thrown on
+ * @returns what it returned, or undefined when it refused
+ * @throws anything that is no refusal
  */
-export async function accepted(offer: Promise<unknown>): Promise<boolean> {
+export async function unlessRefused<T>(offer: () => Promise<T>): Promise<T | undefined> {
   try {
-    await offer;
-    return true;
+    return await offer();
   } catch (error) {
-    if (error instanceof VouchsafeError) return false;
+    if (error instanceof VouchsafeError) return undefined;
     throw error;
   }
 }

@@ -13,7 +13,7 @@ const MODULUS_BITS = { least: 2048, most: 16_384 };
  * Reads an RSA key for the scheme `rsassa-pss-sha256`, with MGF1 with SHA-256 and a salt as long as the hash.
  *
  * @param text PEM
- * @returns the key, or undefined when the text is anything else or the modulus is shorter than 2,048 bits
+ * @returns the key, or undefined when the text is anything else, the modulus is too short or too long, or the exponent is none that is used
  */
 export function rsaKey(text: string): PublicKey | undefined {
   const spki = fromPem(text);
@@ -39,10 +39,16 @@ function modulusOf(spki: Uint8Array): Uint8Array | undefined {
     info.end();
     const numbers = DerReader.sequence(Uint8Array.from(publicKey));
     const modulus = numbers.takePositive();
-    numbers.takePositive();
+    const exponent = numbers.takePositive();
     numbers.end();
-    return unusedBits === 0 ? modulus : undefined;
+    return unusedBits === 0 && isExponent(exponent) ? modulus : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Odd, at least 3 (with 1, everybody can sign), and short, so that verifying is fast: what is used is 65,537, and 3 before. */
+function isExponent(exponent: Uint8Array): boolean {
+  const last = exponent.at(-1) ?? 0;
+  return exponent.length <= 4 && last % 2 === 1 && (exponent.length > 1 || last > 1);
 }

@@ -2,9 +2,8 @@ import { DelegationIndex } from './delegation-index.js';
 import type { Delegation, Delegations } from './delegations.js';
 import type { TargetFile } from './file.js';
 import { metadataName } from './layout.js';
-import { DEFAULT_LIMITS, type Limits } from './limits.js';
-import { Mirrors } from './mirrors.js';
-import { accepted, type UpdaterOptions } from './refresher.js';
+import type { MetadataStore, Refresher } from './refresher.js';
+import { unlessRefused } from './refresher.js';
 import type { Targets } from './targets.js';
 import type { TrustedMetadata } from './trusted-metadata.js';
 
@@ -18,22 +17,24 @@ interface Visit {
 export class TargetSearch {
   /** What it searches. */
   readonly trusted: TrustedMetadata;
-  readonly #options: UpdaterOptions;
-  readonly #limits: Limits;
-  readonly #metadata: Mirrors;
-  readonly #indexes = new Map<Delegations, DelegationIndex>();
-  /** By delegation, not by name: what one delegation vouches for, another of the same name need not. */
-  readonly #verified = new Map<Delegation, Promise<Targets>>();
+  readonly #refresher: Refresher;
+  readonly #store: MetadataStore;
+  readonly #indexes = new WeakMap<Delegations, DelegationIndex>();
+  /**
+   * By role name, with the delegation it was verified by: what one delegation vouches for, another of the same name need not. One for each
+   * name, or the memory would grow with the ways that lead to a role.
+   */
+  readonly #verified = new Map<string, { readonly delegation: Delegation; readonly loading: Promise<Targets> }>();
 
   /**
    * @param trusted with targets, from a refresh
-   * @param options those of the refresh
+   * @param refresher whose refresh it was
+   * @param store where delegated roles are kept
    */
-  constructor(trusted: TrustedMetadata, options: UpdaterOptions) {
+  constructor(trusted: TrustedMetadata, refresher: Refresher, store: MetadataStore) {
     this.trusted = trusted;
-    this.#options = options;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#metadata = new Mirrors(options.metadataUrl, options.fetch, this.#limits, options.onMirrorFailure);
+    this.#refresher = refresher;
+    this.#store = store;
   }
 
   /**
@@ -46,9 +47,10 @@ export class TargetSearch {
   async find(path: string): Promise<TargetFile | undefined> {
     const { targets } = this.trusted;
     if (!targets) throw new Error('The search comes after the refresh.');
+    const { delegations: limit } = this.#refresher.limits;
     const visited = new Set<string>();
     let ahead: Visit[] = [{ role: 'targets', load: async () => targets }];
-    for (let visit = ahead.pop(); visit && visited.size <= this.#limits.delegations; visit = ahead.pop()) {
+    for (let visit = ahead.pop(); visit && visited.size <= limit; visit = ahead.pop()) {
       if (visited.has(visit.role)) continue;
       visited.add(visit.role);
       const { files, delegations } = await visit.load();
@@ -58,7 +60,7 @@ export class TargetSearch {
       const last = matching.findIndex(({ isTerminating }) => isTerminating);
       // Nothing that comes after a terminating delegation is searched, neither beside it nor further up (5.6.7.2.3).
       if (last >= 0) ahead = [];
-      const next = matching.slice(0, last >= 0 ? last + 1 : undefined).slice(0, this.#limits.delegations);
+      const next = matching.slice(0, last >= 0 ? last + 1 : undefined).slice(0, limit);
       for (const delegation of next.reverse()) ahead.push({ role: delegation.role, load: () => this.#load(delegation) });
     }
     return undefined;
@@ -74,35 +76,32 @@ export class TargetSearch {
   }
 
   #load(delegation: Delegation): Promise<Targets> {
-    let loading = this.#verified.get(delegation);
-    if (!loading) {
-      loading = this.#update(delegation);
-      this.#verified.set(delegation, loading);
-      // The next search may find the server honest again.
-      loading.catch(() => this.#verified.delete(delegation));
-    }
-    return loading;
+    const { role } = delegation;
+    const verified = this.#verified.get(role);
+    if (verified?.delegation === delegation) return verified.loading;
+    const entry = { delegation, loading: this.#update(delegation) };
+    this.#verified.set(role, entry);
+    // The next search may find the server honest again.
+    entry.loading.catch(() => this.#verified.get(role) === entry && this.#verified.delete(role));
+    return entry.loading;
   }
 
   /** Specification 5.6.1 to 5.6.6, from the store when that has what the snapshot lists. */
   async #update(delegation: Delegation): Promise<Targets> {
-    const { store } = this.#options;
     const { role } = delegation;
     const { version, length } = this.trusted.listed(role);
     const take = (bytes: Uint8Array) => this.trusted.verifyDelegated(bytes, delegation);
-    const stored = await store.loadRole(role);
-    if (stored) {
-      const verifying = take(stored);
-      if (await accepted(verifying)) return verifying;
-    }
-    const { targetsLength } = this.#limits;
-    const targets = await this.#metadata.first({
+    const bytes = await this.#store.loadRole(role);
+    const stored = bytes && (await unlessRefused(() => take(bytes)));
+    if (stored) return stored;
+    const { targetsLength } = this.#refresher.limits;
+    const targets = await this.#refresher.metadata.first({
       name: metadataName(role, this.trusted.root.consistentSnapshot ? version : undefined),
       facts: { role, version },
       maxLength: Math.min(length ?? targetsLength, targetsLength),
       take,
     });
-    await store.saveRole(role, targets.bytes);
+    await this.#store.saveRole(role, targets.bytes);
     return targets;
   }
 }

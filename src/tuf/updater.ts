@@ -1,5 +1,5 @@
 import type { TargetFile } from './file.js';
-import { Refresher, type UpdaterOptions } from './refresher.js';
+import { type MetadataStore, Refresher, type UpdaterOptions } from './refresher.js';
 import { TargetSearch } from './target-search.js';
 import type { TrustedMetadata } from './trusted-metadata.js';
 
@@ -13,13 +13,13 @@ export type { TrustedMetadata } from './trusted-metadata.js';
 
 /** A TUF client (specification 5). */
 export class Updater {
-  readonly #options: UpdaterOptions;
+  readonly #store: MetadataStore;
   readonly #refresher: Refresher;
   #search: TargetSearch | undefined;
 
   /** @param options the trusted root, where the repository is and where to keep its metadata */
   constructor(options: UpdaterOptions) {
-    this.#options = options;
+    this.#store = options.store;
     this.#refresher = new Refresher(options);
   }
 
@@ -45,7 +45,7 @@ export class Updater {
    */
   async findTarget(path: string): Promise<TargetFile | undefined> {
     const trusted = await this.#refresher.trusted();
-    if (this.#search?.trusted !== trusted) this.#search = new TargetSearch(trusted, this.#options);
+    if (this.#search?.trusted !== trusted) this.#search = new TargetSearch(trusted, this.#refresher, this.#store);
     return this.#search.find(path);
   }
 

@@ -6,7 +6,6 @@ import { VouchsafeError, withFacts } from '../tuf/errors.js';
 import type { TargetFile } from '../tuf/file.js';
 import { Refresher } from '../tuf/refresher.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
-
 import { downloadMissing } from './download-missing.js';
 import { asVouchsafeError, toRefusal } from './refusal.js';
 import { firstToExpire, hashesOf, type Release, releaseId, releaseOf, renewed, restore } from './release.js';

@@ -87,6 +87,11 @@ describe('delegations to roles', () => {
     expect(matching(delegations, 'nothing')).toEqual(['w']);
   });
 
+  test('may be more than a call can have arguments', () => {
+    const many = Array.from({ length: 150_000 }, (_, i) => role(`r${i}`, { path_hash_prefixes: [''] }));
+    expect(matching({ keys: {}, roles: many }, 'a')).toHaveLength(150_000);
+  });
+
   test('have the keys, the threshold and the names of their delegator', async () => {
     const [one, two] = [await testSigner(1), await testSigner(2)];
     const { roles: parsed } = parseDelegations(

@@ -1,8 +1,9 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { parseKey } from '../../src/tuf/key.js';
-import { utf8 } from '../repository-simulator.js';
+import { MemoryStore, RepositorySimulator, utf8 } from '../repository-simulator.js';
+import { refusal } from './refusal.js';
 
 interface VectorFile {
   readonly testGroups: readonly {
@@ -93,6 +94,36 @@ describe('B2: a signature', () => {
   });
 });
 
+describe('an engine that fails', () => {
+  test('says nothing about a signature', async () => {
+    const signature = sign('sha256', MESSAGE, p256.privateKey).toString('hex');
+    const verify = vi.spyOn(crypto.subtle, 'verify').mockRejectedValueOnce(new DOMException('just now', 'OperationError'));
+    await expect(ecdsa(pem(p256.publicKey))?.verify(signature, MESSAGE)).rejects.toThrow('just now');
+    expect(await ecdsa(pem(p256.publicKey))?.verify(signature, MESSAGE)).toBe(true);
+    verify.mockRestore();
+  });
+
+  test('A5: does not open the door to an older timestamp while the stored one is read', async () => {
+    const repository = await RepositorySimulator.create();
+    const first = repository.current('timestamp');
+    const store = new MemoryStore();
+    await repository.client(store).refresh();
+    await repository.release({ 'app.js': 'new' });
+    await repository.client(store).refresh();
+    repository.put('timestamp.json', first);
+    const verify = crypto.subtle.verify.bind(crypto.subtle);
+    const failing = vi.spyOn(crypto.subtle, 'verify').mockImplementation((async (...given: Parameters<typeof verify>) => {
+      const message = new TextDecoder().decode(given[3] as Uint8Array);
+      if (/"_type":"timestamp".*"version":2/.test(message)) throw new DOMException('just now', 'OperationError');
+      return verify(...given);
+    }) as typeof verify);
+    await expect(repository.client(store).refresh()).rejects.toThrow('just now');
+    expect(store.version('timestamp')).toBe(2);
+    failing.mockRestore();
+    await expect(repository.client(store).refresh()).rejects.toEqual(refusal('rollback', { role: 'timestamp' }));
+  });
+});
+
 describe('A10: one key is one key, however it is written', () => {
   test('ecdsa', () => {
     const text = pem(p256.publicKey);
@@ -166,6 +197,36 @@ describe('a key is ignored', () => {
       expect(text, what).not.toBe(hex);
       expect(rsa(toPem(text)), what).toBeUndefined();
     }
+  });
+
+  test('when its exponent is one that anybody can sign for, or that takes long to verify with', () => {
+    const hex = der(rsa2048.publicKey);
+    const number = '0203010001';
+    expect(hex.endsWith(number)).toBe(true);
+    for (const [exponent, isTaken] of [
+      ['020103', true],
+      ['020101', false],
+      ['020102', false],
+      ['02050100000001', false],
+      ['020500ffffffff', true],
+    ] as const) {
+      const grown = (exponent.length - number.length) / 2;
+      const lengths = (text: string, length: number) =>
+        text.replace(length.toString(16).padStart(4, '0'), (length + grown).toString(16).padStart(4, '0'));
+      const text = ['0122', '010f', '010a'].reduce(
+        (all, length) => lengths(all, Number.parseInt(length, 16)),
+        hex.slice(0, -number.length) + exponent,
+      );
+      expect(rsa(toPem(text)) !== undefined, exponent).toBe(isTaken);
+    }
+  });
+
+  test('when its text is longer than any key, as is a signature: neither costs time', async () => {
+    expect(rsa(`${' '.repeat(4096)}${pem(rsa2048.publicKey)}`)).toBeUndefined();
+    const verify = vi.spyOn(crypto.subtle, 'verify');
+    expect(await ecdsa(pem(p256.publicKey))?.verify('00'.repeat(2049), MESSAGE)).toBe(false);
+    expect(verify).not.toHaveBeenCalled();
+    verify.mockRestore();
   });
 
   test('when its modulus has less than 2048 bits or more than 16384', () => {

@@ -72,7 +72,13 @@ describe('A13: of two mirrors', () => {
       const target = await updater.findTarget('app.js');
       expect(await updater.downloadTarget(target as never)).toEqual(simulator.targets.get('app.js'));
       const host = new URL(HOSTS[bad] ?? '').host;
-      const roles = bad === 0 ? ['timestamp', 'snapshot', 'targets', 'app.js'] : ['timestamp'];
+      // Having failed, it is asked last; a server that has nothing is no slower for it.
+      const roles =
+        bad === 0 && answer === missing
+          ? ['timestamp', 'snapshot', 'targets', 'app.js']
+          : bad === 0
+            ? ['timestamp', 'app.js']
+            : ['timestamp'];
       expect(codes().map((text) => text.split(' ').slice(1))).toEqual(roles.map((role) => [role, host]));
       if (code) expect(new Set(failures.map((failure) => failure.code))).toEqual(new Set([code]));
     }
@@ -108,7 +114,7 @@ describe('A13: of two mirrors', () => {
     expect(codes()).toEqual(['rollback timestamp first.test']);
   });
 
-  test('one that serves altered bytes is passed over for each file alone', async () => {
+  test('one that serves altered bytes is asked last from then on', async () => {
     mirrors[0] = (path) => (path.includes('app.js') ? new Response('eno') : undefined);
     const updater = client();
     const target = await updater.findTarget('app.js');
@@ -116,7 +122,10 @@ describe('A13: of two mirrors', () => {
     const other = await updater.findTarget('style.css');
     await updater.downloadTarget(other as never);
     expect(codes()).toEqual(['mismatch app.js first.test']);
-    expect(asked.slice(-1)).toEqual(['1 #.style.css']);
+    expect(asked.slice(-1)).toEqual(['2 #.style.css']);
+    mirrors[1] = broken;
+    expect(await updater.downloadTarget(other as never)).toEqual(simulator.targets.get('style.css'));
+    expect(asked.slice(-2)).toEqual(['2 #.style.css', '1 #.style.css']);
   });
 
   test('both that fail make a refusal: what the first was refused for, and a report of the other', async () => {
@@ -132,5 +141,16 @@ describe('A13: of two mirrors', () => {
     mirrors = [() => undefined, () => undefined];
     await client().refresh();
     expect(store.saved).toEqual(['timestamp', 'snapshot', 'targets']);
+  });
+
+  test('a store that fails is no failure of a mirror: the refresh ends there', async () => {
+    store.saveRole = () => Promise.reject(new DOMException('the disk is full', 'QuotaExceededError'));
+    await expect(client().refresh()).rejects.toThrow('the disk is full');
+    expect(asked.filter((request) => request.includes('snapshot'))).toEqual([]);
+    expect(failures).toEqual([]);
+  });
+
+  test('there must be at least one', () => {
+    expect(() => simulator.client(store, { metadataUrl: [] })).toThrow(TypeError);
   });
 });

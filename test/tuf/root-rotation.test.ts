@@ -127,6 +127,34 @@ describe('A11: root rotation', () => {
     );
   });
 
+  test('A9: a program that brings the root that replaces a stolen key recovers as by the chain', async () => {
+    const high = Number.MAX_SAFE_INTEGER;
+    for (const [name, isBroughtBy] of [
+      ['the program', (repository: RepositorySimulator) => ({ root: repository.root })],
+      ['the repository', () => ({})],
+    ] as const) {
+      const repository = await RepositorySimulator.create();
+      const store = new MemoryStore();
+      await repository.client(store).refresh();
+      await repository.serve({ snapshot: await repository.forge('snapshot', { version: high }) });
+      // The publisher's timestamp role signs whatever snapshot it finds.
+      repository.put('timestamp.json', await repository.forge('timestamp', { version: 2 }));
+      await repository.client(store).refresh();
+      expect(store.version('snapshot'), name).toBe(high);
+
+      await repository.rotate({ snapshot: [await testSigner(200)] });
+      await repository.serve({ snapshot: await repository.forge('snapshot', { version: 2 }) });
+      repository.put('timestamp.json', await repository.forge('timestamp', { version: 3 }));
+      const { snapshot } = await repository.client(store, isBroughtBy(repository)).refresh();
+      expect(snapshot?.version, name).toBe(2);
+      expect(store.saved, name).toContain('discard snapshot');
+      // Once is enough: the versions that are trusted since are remembered.
+      store.saved.length = 0;
+      await repository.client(store, isBroughtBy(repository)).refresh();
+      expect(store.saved, name).toEqual([]);
+    }
+  });
+
   test('a 404 for anything but the next root is no answer', async () => {
     for (const [file, role] of [
       ['timestamp.json', 'timestamp'],
