@@ -134,17 +134,19 @@ describe('a delegated role like any other', () => {
     expect([await fetchText(client(), 'a.js'), await fetchText(client(), 'b.js')]).toEqual(['a', 'b']);
   });
 
-  test('A9: fast-forwarded to 2^53 - 1 is over when the root replaces the stolen snapshot key', async () => {
-    await publish(1, 'one');
-    await publish(HIGHEST, 'evil');
-    expect(await fetchPlugin()).toBe('evil');
-    await publish(2, 'recovered');
-    await expect(fetchPlugin()).rejects.toEqual(refusal('rollback', { role: 'plugins', actual: 'version 2' }));
-    await repository.rotate({ snapshot: [await testSigner(104)] });
-    await publish(3, 'recovered');
-    expect(await fetchPlugin()).toBe('recovered');
-    expect(store.version('plugins')).toBe(3);
-  });
+  for (const role of ['timestamp', 'snapshot'] as const) {
+    test(`A9: fast-forwarded to 2^53 - 1 is over when the root replaces the stolen ${role} key`, async () => {
+      await publish(1, 'one');
+      await publish(HIGHEST, 'evil');
+      expect(await fetchPlugin()).toBe('evil');
+      await publish(2, 'recovered');
+      await expect(fetchPlugin()).rejects.toEqual(refusal('rollback', { role: 'plugins', actual: 'version 2' }));
+      await repository.rotate({ [role]: [await testSigner(104)] });
+      await publish(3, 'recovered');
+      expect(await fetchPlugin()).toBe('recovered');
+      expect(store.version('plugins')).toBe(3);
+    });
+  }
 
   test('A10: below its threshold is refused, whoever else has signed', async () => {
     const trusted = [one, two];
