@@ -6,30 +6,33 @@
  * @param pattern shell-style pattern
  */
 export function matchesPattern(path: string, pattern: string): boolean {
-  const segments = path.split('/');
-  const globs = pattern.split('/');
-  return segments.length === globs.length && globs.every((glob, i) => matchesSegment([...(segments[i] ?? '')], [...glob]));
-}
-
-/** Both as code points, so that `?` does not stand for half of one. */
-function matchesSegment(text: readonly string[], glob: readonly string[]): boolean {
   let at = 0;
-  let inGlob = 0;
+  let inPattern = 0;
   // Where the last `*` stands, and from where on it has not been tried what comes after it. Earlier ones need no second try.
   let star = -1;
   let next = 0;
-  while (at < text.length) {
-    if (glob[inGlob] === '*') {
-      star = inGlob++;
+  while (at < path.length) {
+    const wanted = pattern[inPattern];
+    if (wanted === '*') {
+      star = inPattern++;
       next = at;
-    } else if (glob[inGlob] === '?' || glob[inGlob] === text[at]) {
-      inGlob++;
+    } else if (wanted === path[at]) {
+      inPattern++;
       at++;
-    } else if (star >= 0) {
-      inGlob = star + 1;
-      at = ++next;
+    } else if (wanted === '?' && path[at] !== '/') {
+      inPattern++;
+      at += lengthOfCharacter(path, at);
+    } else if (star >= 0 && path[next] !== '/') {
+      next += lengthOfCharacter(path, next);
+      at = next;
+      inPattern = star + 1;
     } else return false;
   }
-  while (glob[inGlob] === '*') inGlob++;
-  return inGlob === glob.length;
+  while (pattern[inPattern] === '*') inPattern++;
+  return inPattern === pattern.length;
+}
+
+/** Characters are code points: `?` does not stand for half of one. */
+function lengthOfCharacter(text: string, at: number): number {
+  return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
 }
