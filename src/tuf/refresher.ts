@@ -9,7 +9,10 @@ import { Root, type TopLevelRole } from './root.js';
 import type { Timestamp } from './timestamp.js';
 import { TrustedMetadata } from './trusted-metadata.js';
 
-/** Where trusted metadata is kept between refreshes. What it returns is never believed: it is verified again. */
+/**
+ * Where trusted metadata is kept between refreshes. What it returns is never believed: it is verified again. Role names are data and can be
+ * anything, `../x` and `2.root` too; they must not meet the roots, nor each other.
+ */
 export interface MetadataStore {
   /** @returns the root of a version as saved, or undefined */
   loadRoot(version: number): Promise<Uint8Array | undefined>;
