@@ -86,16 +86,17 @@ describe('B3: role names', () => {
     expect(store.version('targets')).toBe(2);
   });
 
-  test('of top-level roles, or none at all, are refused: such a role would take the place of the other', async () => {
+  test('of top-level roles, which the role would take the place of, none at all, and too long ones are refused', async () => {
     await client().refresh();
     const before = new Map(store.roles);
-    for (const name of ['root', 'timestamp', 'snapshot', 'targets', '']) {
+    for (const name of ['root', 'timestamp', 'snapshot', 'targets', '', 'x'.repeat(1_025)]) {
+      const actual = name.slice(0, 1_024);
       // Stolen: the keys of targets, snapshot and timestamp.
       await publishTree(repository, delegateTo({ name, signers: [one] }), {});
-      await expect(client().findTarget('evil.js'), name).rejects.toEqual(refusal('malformed', { role: name }));
+      await expect(client().findTarget('evil.js'), name).rejects.toEqual(refusal('malformed', { role: 'targets', actual }));
       expect(store.roles.get('targets')).toEqual(before.get('targets'));
     }
-    expect(store.roots.size).toBe(0);
+    for (const root of store.roots.values()) expect(root).toEqual(repository.root);
     await publishTree(repository, { ...delegateTo(), ...(await list({ 'app.js': 'good' })) }, {});
     expect((await client().findTarget('app.js'))?.length).toBe(4);
   });
