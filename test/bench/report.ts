@@ -35,7 +35,7 @@ export interface Comparison {
   readonly 'tuf-js': Outcome;
   /** Median of ours through median of tuf-js's. When tuf-js was stopped, the limit is taken, and the ratio is an upper bound. */
   readonly ratio: number | undefined;
-  /** The same of processor time. */
+  /** The same of processor time, when neither was stopped. */
   readonly cpuRatio: number | undefined;
 }
 
@@ -69,9 +69,7 @@ function median(numbers: readonly number[]): number {
 export function compare(repository: string, measure: string, ours: Outcome, theirs: Outcome): Comparison {
   const line = { repository, measure, vouchsafe: ours, 'tuf-js': theirs };
   if (!ours || !theirs || 'stoppedAfter' in ours) return { ...line, ratio: undefined, cpuRatio: undefined };
-  if ('stoppedAfter' in theirs) {
-    return { ...line, ratio: ours.median / theirs.stoppedAfter, cpuRatio: ours.medianCpu / theirs.stoppedAfter };
-  }
+  if ('stoppedAfter' in theirs) return { ...line, ratio: ours.median / theirs.stoppedAfter, cpuRatio: undefined };
   return { ...line, ratio: ours.median / theirs.median, cpuRatio: ours.medianCpu / theirs.medianCpu };
 }
 
@@ -104,8 +102,8 @@ export function toMarkdown({ date, commit, machine, rounds, limit, results }: Be
   const row = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
   const rule = row(widths.map((width) => '-'.repeat(width)));
   return [
-    `${date}, commit ${commit}, ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node}. Medians of up to ${rounds} runs`,
-    `(least to most); a run is stopped after ${limit} s.`,
+    `${date}, commit ${commit}, ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node}. Medians (least to most) of up to ${rounds}`,
+    `runs; a run is stopped after ${limit} s.`,
     '',
     row(heads),
     rule,
