@@ -82,6 +82,8 @@ export function keyCampaigns(documents: readonly Json[]): AnyCampaign[] {
     .tuple(fc.constantFrom(...PAIRS), publics)
     .map(([pair, value]): Json => ({ ...objectOf(pair), keyval: { public: value } }));
   const message = fc.uint8Array({ maxLength: 40 });
+  // Of the right form, so that the engine is asked about the key.
+  const formed = fc.constantFrom(...PAIRS).map((pair) => signatureOf(pair, new Uint8Array()).toString('hex'));
   const signatures = fc.constantFrom(...PAIRS).chain((pair) =>
     message.chain((bytes) => {
       const honest = signatureOf(pair, bytes);
@@ -102,7 +104,15 @@ export function keyCampaigns(documents: readonly Json[]): AnyCampaign[] {
     }),
   );
   return [
-    campaign('key', fc.record({ key: fc.oneof(made, mutated(keys)), signature: fc.oneof(hex, hostileTexts), message }), checkKey),
+    campaign(
+      'key',
+      fc.record({
+        key: fc.oneof(made, mutated(keys)),
+        signature: fc.oneof({ arbitrary: formed, weight: 6 }, hex, hostileTexts),
+        message,
+      }),
+      checkKey,
+    ),
     campaign('signature', signatures, async (input) => {
       const key = parseKey(input.key);
       // A signature has one spelling, so a changed one is none.
