@@ -57,18 +57,25 @@ async function find({ name }: AnyCampaign, seed: number, input: unknown, error: 
   process.exit(1);
 }
 
-const campaigns = [...(await allCampaigns()), ...BROKEN.filter(({ name }) => job.only.includes(name))];
-const chosen = campaigns.filter(({ name }) => job.only.length === 0 || job.only.includes(name));
+const all = await allCampaigns();
+const campaigns = [...all, ...BROKEN];
+
+/** @throws when there is none of this name */
+function campaignOf(name: string): AnyCampaign {
+  const found = campaigns.find((one) => one.name === name);
+  if (!found) throw new Error(`There is no campaign "${name}". There are ${all.map((one) => one.name).join(', ')}.`);
+  return found;
+}
 
 if (job.replay !== undefined) {
   const [note = '', input = ''] = readFileSync(job.replay, 'utf8').split('\n');
   const { campaign: name, seed } = JSON.parse(note) as { campaign: string; seed: number };
-  const campaign = campaigns.concat(BROKEN).find((one) => one.name === name);
-  if (!campaign) throw new Error(`There is no campaign "${name}".`);
+  const campaign = campaignOf(name);
   await call(campaign, readInput(input), seed).catch((error: unknown) => find(campaign, seed, readInput(input), error));
   process.exit(0);
 }
 
+const chosen = job.only.length > 0 ? job.only.map(campaignOf) : all;
 let { seed } = job;
 const end = performance.now() + job.seconds * 1000;
 while (performance.now() < end) {

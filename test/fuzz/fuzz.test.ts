@@ -68,6 +68,12 @@ describe.concurrent('npm run fuzz', () => {
     });
   }
 
+  test('a campaign that does not exist is an error, and those that do are named', async () => {
+    const { code, printed } = await fuzz('--only', 'jason');
+    expect(code).toBe(1);
+    expect(printed).toContain('There is no campaign "jason". There are json, canonical,');
+  });
+
   test('says what it does', async () => {
     expect((await fuzz('--help')).printed).toContain('--minutes');
   });
