@@ -11,7 +11,7 @@ export class DelegationIndex {
   readonly #byHashPrefix = new Map<string, number[]>();
   readonly #bins: HashBins | undefined;
   /** Those that were asked for. Always the same object for a bin, since what was verified is remembered by object. */
-  readonly #binByRole = new Map<string, Delegation>();
+  readonly #binByNumber = new Map<number, Delegation>();
 
   /** @param delegations of one role */
   constructor({ roles, bins }: Delegations) {
@@ -49,12 +49,13 @@ export class DelegationIndex {
   }
 
   #binOf(path: string, { shared, namePrefix, bitLength }: HashBins): Delegation {
-    const number = Math.floor(Number.parseInt(toHex(hashOf(path).subarray(0, 4)), 16) / 2 ** (32 - bitLength));
-    const role = binName(namePrefix, bitLength, number);
-    let bin = this.#binByRole.get(role);
+    let number = 0;
+    for (const byte of hashOf(path).subarray(0, 4)) number = number * 256 + byte;
+    number = Math.floor(number / 2 ** (32 - bitLength));
+    let bin = this.#binByNumber.get(number);
     if (!bin) {
-      bin = { ...shared, role };
-      this.#binByRole.set(role, bin);
+      bin = { ...shared, role: binName(namePrefix, bitLength, number) };
+      this.#binByNumber.set(number, bin);
     }
     return bin;
   }

@@ -78,9 +78,9 @@ export class Refresher {
     return this.#refreshing;
   }
 
-  /** What the last refresh that succeeded left, after a refresh if there was none yet. @throws as `refresh` does */
-  async trusted(): Promise<TrustedMetadata> {
-    return this.#trusted ?? this.refresh();
+  /** What the last refresh left. */
+  get trusted(): TrustedMetadata | undefined {
+    return this.#trusted;
   }
 
   /**
@@ -95,7 +95,7 @@ export class Refresher {
    * @throws `mismatch`, `malformed` for a path that cannot be asked for, `unreachable`, `redirected`, `too-long`, `too-slow`
    */
   async downloadTarget(target: TargetFile, consistentSnapshot?: boolean, maxLength = target.length): Promise<Uint8Array> {
-    const hasHash = consistentSnapshot ?? (await this.trusted()).root.consistentSnapshot;
+    const hasHash = consistentSnapshot ?? (this.#trusted ?? (await this.refresh())).root.consistentSnapshot;
     const facts = { path: target.path };
     const take = async (bytes: Uint8Array): Promise<Uint8Array> => {
       await checkFile(bytes, target, facts);

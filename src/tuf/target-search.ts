@@ -10,7 +10,14 @@ import type { TrustedMetadata } from './trusted-metadata.js';
 /** A role on the way of a search. */
 interface Visit {
   readonly role: string;
-  load(): Promise<Targets>;
+  /** No promise when there is nothing to wait for: a look-up among what is loaded would be little else than waiting. */
+  load(): Targets | Promise<Targets>;
+}
+
+/** A delegated role that is loaded, or is being loaded. */
+interface Verified {
+  readonly delegation: Delegation;
+  targets: Targets | Promise<Targets>;
 }
 
 /** The search for targets among the roles that the top-level targets delegate to (specification 5.6.7), under one set of trusted metadata. */
@@ -24,7 +31,7 @@ export class TargetSearch {
    * By role name, with the delegation it was verified by: what one delegation vouches for, another of the same name need not. One for each
    * name, or the memory would grow with the ways that lead to a role.
    */
-  readonly #verified = new Map<string, { readonly delegation: Delegation; readonly loading: Promise<Targets> }>();
+  readonly #verified = new Map<string, Verified>();
 
   /**
    * @param trusted with targets, from a refresh
@@ -49,11 +56,12 @@ export class TargetSearch {
     if (!targets) throw new Error('The search comes after the refresh.');
     const { delegations: limit } = this.#refresher.limits;
     const visited = new Set<string>();
-    let ahead: Visit[] = [{ role: 'targets', load: async () => targets }];
+    let ahead: Visit[] = [{ role: 'targets', load: () => targets }];
     for (let visit = ahead.pop(); visit && visited.size <= limit; visit = ahead.pop()) {
       if (visited.has(visit.role)) continue;
       visited.add(visit.role);
-      const { files, delegations } = await visit.load();
+      const loading = visit.load();
+      const { files, delegations } = loading instanceof Promise ? await loading : loading;
       const file = files.get(path);
       if (file) return file;
       const matching = delegations ? this.#indexOf(delegations).matching(path) : [];
@@ -75,15 +83,21 @@ export class TargetSearch {
     return index;
   }
 
-  #load(delegation: Delegation): Promise<Targets> {
+  #load(delegation: Delegation): Targets | Promise<Targets> {
     const { role } = delegation;
     const verified = this.#verified.get(role);
-    if (verified?.delegation === delegation) return verified.loading;
-    const entry = { delegation, loading: this.#update(delegation) };
+    if (verified?.delegation === delegation) return verified.targets;
+    const loading = this.#update(delegation);
+    const entry: Verified = { delegation, targets: loading };
     this.#verified.set(role, entry);
-    // The next search may find the server honest again.
-    entry.loading.catch(() => this.#verified.get(role) === entry && this.#verified.delete(role));
-    return entry.loading;
+    loading.then(
+      (targets) => {
+        entry.targets = targets;
+      },
+      // The next search may find the server honest again.
+      () => this.#verified.get(role) === entry && this.#verified.delete(role),
+    );
+    return loading;
   }
 
   /** Specification 5.6.1 to 5.6.6, from the store when that has what the snapshot lists. */

@@ -17,12 +17,9 @@ export class Targets extends Metadata {
     const files = new Map<string, TargetFile>();
     for (const [path, value] of Object.entries(asObject(this.signed.targets, 'targets'))) {
       const file = asObject(value, path);
-      files.set(path, {
-        path,
-        length: parseLength(file),
-        hashes: parseHashes(file.hashes),
-        ...(file.custom === undefined ? {} : { custom: file.custom }),
-      });
+      const { custom } = file;
+      const target = { path, length: parseLength(file), hashes: parseHashes(file.hashes) };
+      files.set(path, custom === undefined ? target : { ...target, custom });
     }
     this.files = files;
     const { delegations } = this.signed;

@@ -44,9 +44,12 @@ export class Updater {
    * @throws as `refresh` does; also what a delegated role on the way is refused for
    */
   async findTarget(path: string): Promise<TargetFile | undefined> {
-    const trusted = await this.#refresher.trusted();
+    const trusted = this.#refresher.trusted ?? (await this.#refresher.refresh());
+    // Nobody comes before the top-level targets.
+    const file = trusted.targets?.files.get(path);
+    if (file) return file;
     if (this.#search?.trusted !== trusted) this.#search = new TargetSearch(trusted, this.#refresher, this.#store);
-    return this.#search.find(path);
+    return await this.#search.find(path);
   }
 
   /**
