@@ -14,6 +14,12 @@ export const MAX_JSON_BYTES = 40 * 1024 * 1024;
 /** Deepest nesting. TUF metadata needs about eight levels; the rest is for `custom`. It keeps the parser's recursion small. */
 export const MAX_JSON_DEPTH = 64;
 
+/**
+ * Most objects and lists. An empty one has two characters and takes fifty bytes of memory and more; a target has two of them, and the limits
+ * leave room for 180,000 targets.
+ */
+export const MAX_JSON_CONTAINERS = 1_000_000;
+
 // ignoreBOM keeps a byte order mark in the text, where the grammar then refuses it.
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -138,6 +144,7 @@ const CLOSE_OBJECT = 0x7d;
 class Parser {
   readonly #text: string;
   #at = 0;
+  #containers = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -154,8 +161,10 @@ class Parser {
     if (depth > MAX_JSON_DEPTH) throw malformed(`nested deeper than ${MAX_JSON_DEPTH} levels`);
     const first = this.#peek();
     if (first === QUOTE) return this.#string();
-    if (first === OPEN_OBJECT) return this.#object(depth);
-    if (first === OPEN_LIST) return this.#array(depth);
+    if (first === OPEN_OBJECT || first === OPEN_LIST) {
+      if (++this.#containers > MAX_JSON_CONTAINERS) throw malformed(`more than ${MAX_JSON_CONTAINERS} objects and lists`);
+      return first === OPEN_OBJECT ? this.#object(depth) : this.#array(depth);
+    }
     if (first === MINUS || isDigit(first)) return this.#number();
     if (this.#word('true')) return true;
     if (this.#word('false')) return false;

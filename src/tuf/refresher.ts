@@ -78,7 +78,7 @@ export class Refresher {
     return this.#refreshing;
   }
 
-  /** What the last refresh left. */
+  /** What the last refresh that succeeded left. */
   get trusted(): TrustedMetadata | undefined {
     return this.#trusted;
   }

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonicalize, encodeJson, type JsonValue, MAX_JSON_BYTES, MAX_JSON_DEPTH, parseJson } from '../../src/tuf/json.js';
+import {
+  canonicalize,
+  encodeJson,
+  type JsonValue,
+  MAX_JSON_BYTES,
+  MAX_JSON_CONTAINERS,
+  MAX_JSON_DEPTH,
+  parseJson,
+} from '../../src/tuf/json.js';
 import { MemoryStore, RepositorySimulator, utf8 } from '../repository-simulator.js';
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -69,10 +77,13 @@ describe('B1: parseJson refuses', () => {
     });
   }
 
-  test('one level and one byte beyond its limits, and takes the last that is inside', () => {
+  test('one level, one byte and one object beyond its limits, and takes the last that is inside', () => {
     const nested = (depth: number) => utf8(`${'['.repeat(depth)}1${']'.repeat(depth)}`);
     expect(parseJson(nested(MAX_JSON_DEPTH))).toBeDefined();
     expect(() => parseJson(nested(MAX_JSON_DEPTH + 1))).toThrow(malformed);
+    const many = (count: number) => utf8(`[${'{},'.repeat(count - 2)}{}]`);
+    expect(parseJson(many(MAX_JSON_CONTAINERS))).toHaveLength(MAX_JSON_CONTAINERS - 1);
+    expect(() => parseJson(many(MAX_JSON_CONTAINERS + 1))).toThrow(malformed);
     const long = new Uint8Array(MAX_JSON_BYTES + 1).fill(0x20);
     long[0] = 0x31;
     expect(() => parseJson(long)).toThrow(malformed);
