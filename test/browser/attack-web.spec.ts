@@ -282,7 +282,6 @@ test('C6 data passes through a passthrough prefix; nothing that runs does', asyn
           style: inHead('link', { rel: 'stylesheet', href: '/api/4.css' }),
           worker: settled(new Worker('/api/5.js'), 'message'),
           'module worker': settled(new Worker('/api/6.js', { type: 'module' }), 'message'),
-          'shared worker': settled(new SharedWorker('/api/7.js'), 'message'),
           importScripts: inWorker(`importScripts('${api}/8.js'); postMessage('ran')`, 'classic'),
           'import in a worker': inWorker(`import('${api}/9.js').catch((error) => setTimeout(() => { throw error }))`, 'module'),
           'audio worklet': promised(new OfflineAudioContext(1, 1, 44100).audioWorklet.addModule('/api/10.js')),
@@ -294,6 +293,9 @@ test('C6 data passes through a passthrough prefix; nothing that runs does', asyn
     );
   });
   for (const [kind, outcome] of Object.entries(outcomes)) expect(outcome, kind).toBe('refused');
+  // One in fifty times Chromium has no event for a SharedWorker whose script is refused, so the service worker is asked.
+  await page.evaluate(() => void new SharedWorker('/api/7.js'));
+  await expectViolation(page, { code: 'forbidden', facts: { url: `${site.url}api/7.js` } });
   expect((await page.goto(`${site.url}api/page.html`))?.status()).toBe(503);
   expect(requestsPastTheWorker(site, since)).toEqual([]);
   await page.goto(site.url);
