@@ -3,6 +3,8 @@ import type { Delegation, Delegations, HashBins, PathDelegation } from './delega
 import { toHex } from './hex.js';
 import { matchesPattern } from './path-pattern.js';
 
+const UTF8 = new TextEncoder();
+
 /** Finds the delegations for a path without looking at each: by hash prefix there can be thousands. */
 export class DelegationIndex {
   readonly #roles: readonly PathDelegation[];
@@ -49,9 +51,8 @@ export class DelegationIndex {
   }
 
   #binOf(path: string, { shared, namePrefix, bitLength }: HashBins): Delegation {
-    let number = 0;
-    for (const byte of hashOf(path).subarray(0, 4)) number = number * 256 + byte;
-    number = Math.floor(number / 2 ** (32 - bitLength));
+    const hash = hashOf(path);
+    const number = new DataView(hash.buffer, hash.byteOffset).getUint32(0) >>> (32 - bitLength);
     let bin = this.#binByNumber.get(number);
     if (!bin) {
       bin = { ...shared, role: binName(namePrefix, bitLength, number) };
@@ -73,5 +74,5 @@ export function binName(namePrefix: string, bitLength: number, number: number): 
 
 /** In JavaScript: for something as short as a path, WebCrypto's way through another thread takes ten times as long. */
 function hashOf(path: string): Uint8Array {
-  return sha256(new TextEncoder().encode(path));
+  return sha256(UTF8.encode(path));
 }
