@@ -1,11 +1,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { readKeyFile, writeKeyFile } from '../../src/node/key-file.js';
 import { MemoryStore } from '../../src/node/repository-directory.js';
-import { nextRoot } from '../../src/repository/root.js';
-import { ed25519Signer } from '../../src/repository/signer.js';
-import { generateSeed } from '../../src/tuf/ed25519-sign.js';
-import { DAY, Workspace } from './workspace.js';
+import { rotate, Workspace } from './workspace.js';
 
 test.each(['the self-check', 'vouchsafe-worker.js'])(
   'a publish with a new root that fails before the end (%s) leaves the previous release',
@@ -39,16 +35,3 @@ test('an output folder whose root is newer than what signed its release is signe
   for (const known of [store, new MemoryStore()])
     await expect(workspace.refresh(known)).resolves.toMatchObject({ root: { version: 2 }, timestamp: { version: 2 } });
 });
-
-/** Gives the project a second root, with another timestamp key. */
-async function rotate(workspace: Workspace): Promise<Uint8Array> {
-  const seed = generateSeed();
-  const next = await ed25519Signer(seed);
-  await rm(workspace.path('project/keys/timestamp-1.json'));
-  await writeKeyFile(workspace.path('project/keys/timestamp-2.json'), seed, next.keyid);
-  const rootSigner = await ed25519Signer(await readKeyFile(workspace.path('project/keys/root-1.json')));
-  const first = await readFile(workspace.path('project/root/1.root.json'));
-  const bytes = await nextRoot(first, { timestamp: { keys: [next], threshold: 1 } }, [rootSigner], workspace.now + 365 * DAY);
-  await workspace.write('project/root', { '2.root.json': bytes });
-  return bytes;
-}

@@ -1,12 +1,8 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { readKeyFile, writeKeyFile } from '../../src/node/key-file.js';
 import { MemoryStore } from '../../src/node/repository-directory.js';
 import { parseManifest, type ReleaseManifest } from '../../src/release/manifest.js';
-import { nextRoot } from '../../src/repository/root.js';
-import { ed25519Signer } from '../../src/repository/signer.js';
-import { generateSeed } from '../../src/tuf/ed25519-sign.js';
-import { DAY, Workspace } from './workspace.js';
+import { DAY, rotate, Workspace } from './workspace.js';
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
@@ -338,16 +334,3 @@ describe('the worker script', () => {
     await expect(workspace.publish()).resolves.toMatchObject({ bumped: [], written: 0 });
   });
 });
-
-/** Gives the project a second root, with another timestamp key. */
-async function rotate(workspace: Workspace): Promise<Uint8Array> {
-  const seed = generateSeed();
-  const next = await ed25519Signer(seed);
-  await rm(workspace.path('project/keys/timestamp-1.json'));
-  await writeKeyFile(workspace.path('project/keys/timestamp-2.json'), seed, next.keyid);
-  const rootSigner = await ed25519Signer(await readKeyFile(workspace.path('project/keys/root-1.json')));
-  const first = await readFile(workspace.path('project/root/1.root.json'));
-  const bytes = await nextRoot(first, { timestamp: { keys: [next], threshold: 1 } }, [rootSigner], workspace.now + 365 * DAY);
-  await workspace.write('project/root', { '2.root.json': bytes });
-  return bytes;
-}

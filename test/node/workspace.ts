@@ -3,9 +3,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { init } from '../../src/node/init.js';
+import { readKeyFile, writeKeyFile } from '../../src/node/key-file.js';
 import { type PublishOptions, publish } from '../../src/node/publish.js';
 import type { PublishReport } from '../../src/node/publish-report.js';
 import { directoryFetch, METADATA_URL, MemoryStore, TARGETS_URL } from '../../src/node/repository-directory.js';
+import { nextRoot } from '../../src/repository/root.js';
+import { ed25519Signer } from '../../src/repository/signer.js';
+import { generateSeed } from '../../src/tuf/ed25519-sign.js';
 import type { TrustedMetadata } from '../../src/tuf/trusted-metadata.js';
 import { Updater } from '../../src/tuf/updater.js';
 
@@ -105,4 +109,22 @@ export async function clientOf(out: string, store: MemoryStore, now: () => numbe
   const root = await readFile(join(out, 'vouchsafe/metadata/1.root.json'));
   const fetch = directoryFetch(join(out, 'vouchsafe'));
   return new Updater({ root, store, fetch, metadataUrl: METADATA_URL, targetsUrl: TARGETS_URL, now });
+}
+
+/**
+ * Gives the project a second root, with another timestamp key.
+ *
+ * @param workspace with a project that was made by `init`
+ * @returns the new root
+ */
+export async function rotate(workspace: Workspace): Promise<Uint8Array> {
+  const seed = generateSeed();
+  const next = await ed25519Signer(seed);
+  await rm(workspace.path('project/keys/timestamp-1.json'));
+  await writeKeyFile(workspace.path('project/keys/timestamp-2.json'), seed, next.keyid);
+  const rootSigner = await ed25519Signer(await readKeyFile(workspace.path('project/keys/root-1.json')));
+  const first = await readFile(workspace.path('project/root/1.root.json'));
+  const bytes = await nextRoot(first, { timestamp: { keys: [next], threshold: 1 } }, [rootSigner], workspace.now + 365 * DAY);
+  await workspace.write('project/root', { '2.root.json': bytes });
+  return bytes;
 }
