@@ -2,6 +2,7 @@
  * What the page and the worker say to each other: plain data only, so that it survives `structuredClone` and an older page can talk to
  * a newer worker. A request travels with a `MessagePort`, on which exactly one `Reply` comes back; events are posted to every client.
  */
+import type { Activation } from '../release/manifest.js';
 import type { ErrorCode, ErrorFacts } from '../tuf/errors.js';
 
 /** How current the running release is. */
@@ -26,8 +27,11 @@ export interface Refusal {
 export interface Violation extends Refusal {
   /** When, in milliseconds since 1970. */
   readonly time: number;
-  /** What was being done: answering a request, looking for an update, or reading what was stored. */
-  readonly during: 'request' | 'update' | 'storage';
+  /**
+   * What was being done: answering a request, looking for an update, reading what was stored, or watching over the worker itself. Under
+   * `report-only` nothing was refused: it says what would have been.
+   */
+  readonly during: 'request' | 'update' | 'storage' | 'watch' | 'report-only';
 }
 
 /** One role's metadata as the worker trusts it now. */
@@ -35,6 +39,31 @@ export interface TrustedRole {
   readonly version: number;
   /** Milliseconds since 1970. */
   readonly expires: number;
+}
+
+/** Who signs for a role, as the trusted root says. */
+export interface RoleKeys {
+  readonly keyids: readonly string[];
+  readonly threshold: number;
+}
+
+/** A stored release. */
+export interface StoredRelease extends ReleaseSummary {
+  /** A pinned one is kept for the pages that were opened with it. */
+  readonly state: 'active' | 'staged' | 'pinned';
+  /** Open pages (and workers) that stay on it. */
+  readonly clients: number;
+}
+
+/** Where files and metadata are kept. */
+export interface StorageStatus {
+  /** In memory when the browser's storage cannot be used: everything is downloaded and verified again each time the worker starts. */
+  readonly kept: 'indexeddb' | 'memory';
+  /** Bytes, as the browser estimates them for the whole origin. */
+  readonly usage?: number;
+  readonly quota?: number;
+  /** Whether the browser has promised not to evict it. */
+  readonly persisted?: boolean;
 }
 
 /** A release: what one snapshot version pins. */
@@ -56,6 +85,16 @@ export interface Status {
   readonly targets?: TrustedRole;
   readonly active?: ReleaseSummary;
   readonly staged?: ReleaseSummary;
+  /** The id of the release that the asking page is served from. */
+  readonly pinned?: string;
+  /** Every release that is stored, the active one first. */
+  readonly releases: readonly StoredRelease[];
+  /** By role. */
+  readonly keys: { readonly [role: string]: RoleKeys };
+  readonly activation: Activation;
+  readonly storage: StorageStatus;
+  /** How far the device's clock is behind the latest signed time, in milliseconds; 0 when it is not. */
+  readonly clockBehind: number;
   /** Files served to pages in this life of the worker, each hashed just before. */
   readonly filesVerified: number;
   /** Newest last. */
@@ -73,19 +112,52 @@ export type UpdateResult =
   /** Refused or unreachable; what ran before still runs. */
   | { readonly outcome: 'failed'; readonly refusal: Refusal; readonly freshness: Freshness };
 
+/** How checking every stored file of the active release ended. */
+export interface VerifyResult {
+  readonly files: number;
+  readonly bytes: number;
+  /** Target paths of those that were damaged or missing and have been replaced. */
+  readonly healed: readonly string[];
+  /** Those that could not be replaced. */
+  readonly failed: readonly Refusal[];
+}
+
+/** Whether the worker script on the server is a signed one. */
+export interface VetResult {
+  /** Undefined when nobody can say: the server is out of reach, or the signed release does not list the script. */
+  readonly isSigned: boolean | undefined;
+  /** The violation that was recorded, if any. */
+  readonly refusal?: Refusal;
+}
+
 /** Page to worker. */
 export type Request =
   | { readonly vouchsafe: 'status' }
   /** Look for a newer release and stage it. */
   | { readonly vouchsafe: 'update' }
+  /** The same, unless somebody looked just now. */
+  | { readonly vouchsafe: 'look' }
   /** Make the staged release the active one now. */
-  | { readonly vouchsafe: 'activate' };
+  | { readonly vouchsafe: 'activate' }
+  /** From now on activate like this, whatever the manifest says; undefined: as the manifest says. */
+  | { readonly vouchsafe: 'policy'; readonly activation: Activation | undefined }
+  /** Hash every stored file of the active release, and heal. */
+  | { readonly vouchsafe: 'verify' }
+  /** Compare the worker script on the server with the signed one. */
+  | { readonly vouchsafe: 'vet' }
+  /** Record what a page noticed. */
+  | { readonly vouchsafe: 'report'; readonly refusal: Refusal };
 
 /** What each request is answered with. */
 export interface Replies {
   readonly status: Status;
   readonly update: UpdateResult;
+  readonly look: null;
   readonly activate: { readonly activated: ReleaseSummary | undefined };
+  readonly policy: null;
+  readonly verify: VerifyResult;
+  readonly vet: VetResult;
+  readonly report: null;
 }
 
 /** Worker to page, on the request's port. */
@@ -104,7 +176,11 @@ export interface Progress {
 /** Worker to every page. */
 export type WorkerEvent =
   | { readonly vouchsafe: 'progress'; readonly progress: Progress }
+  /** Of `verify`. */
+  | { readonly vouchsafe: 'verifying'; readonly progress: Progress }
   | { readonly vouchsafe: 'staged'; readonly release: ReleaseSummary }
   | { readonly vouchsafe: 'activated'; readonly release: ReleaseSummary }
   | { readonly vouchsafe: 'violation'; readonly violation: Violation }
-  | { readonly vouchsafe: 'state'; readonly freshness: Freshness };
+  | { readonly vouchsafe: 'state'; readonly freshness: Freshness }
+  /** The worker has unregistered, because the signers said so. */
+  | { readonly vouchsafe: 'stood-down' };

@@ -14,6 +14,11 @@ export interface WorkerConfig {
   readonly targets: string;
   /** Path prefixes (absolute, starting with `/`) that go to the network, for data only (an API). */
   readonly passthrough: readonly string[];
+  /**
+   * Whether requests go to the network and what would have been refused is only reported, but for the paths that the signed manifest's
+   * `enforce` names. Fixed here, since before the first release nothing signed could say it.
+   */
+  readonly reportOnly?: boolean;
 }
 
 /** The name of the worker script, at the root of its scope. */
@@ -28,3 +33,9 @@ export const REPOSITORY_FOLDER = 'vouchsafe/';
 export const METADATA_FOLDER = 'vouchsafe/metadata/';
 /** Default of `WorkerConfig.targets`. */
 export const TARGETS_FOLDER = 'vouchsafe/targets/';
+/** Under the scope: the status page, a target of every release. */
+export const STATUS_PAGE = 'vouchsafe/index.html';
+/** Under the scope: what the status page shows, as JSON, answered by the worker. */
+export const STATUS_DATA = 'vouchsafe/status.json';
+/** Under the scope: where a person resets the app, answered by the worker. */
+export const RESET_PAGE = 'vouchsafe/reset';

@@ -16,19 +16,98 @@ export interface HeaderRule {
   readonly set: { readonly [name: string]: string };
 }
 
+/** When a file of a release is downloaded and whether it is kept. Always verified. */
+export type Keep =
+  /** Stored before the release can become active. */
+  | 'precache'
+  /** Downloaded when it is first asked for, then stored. */
+  | 'on-demand'
+  /** Downloaded each time, never stored. */
+  | 'network-only';
+
+/** What holds for the files that a pattern names. Rules apply in order; of those that match, the last one wins. */
+export interface FileRule {
+  /** Target path pattern, as in `HeaderRule`. */
+  readonly path: string;
+  readonly keep: Keep;
+  /** Whether a release may become active although a file to precache is missing or wrong. */
+  readonly optional: boolean;
+}
+
+/** The hashes of the pieces of a large file, so that each can be served as soon as it has come. */
+export interface Chunks {
+  /** Bytes of every piece but the last. */
+  readonly size: number;
+  /** SHA-256 of each piece, in order, hex. */
+  readonly sha256: readonly string[];
+}
+
+/** A URL path that the worker answers with a redirect. */
+export interface Redirect {
+  /** URL path relative to the scope, as a target path is written: decoded, without a leading slash. */
+  readonly from: string;
+  /** A path relative to the scope (with query or fragment if need be), or an absolute URL. */
+  readonly to: string;
+  readonly status: 301 | 302 | 303 | 307 | 308;
+}
+
+/** How URLs lead to files. */
+export interface Navigation {
+  /** File name served for a directory URL. */
+  readonly index: string;
+  /** Target path served for navigations to unlisted paths without an extension (a single-page app), if any. */
+  readonly fallback?: string;
+  /** Patterns of URL paths (relative to the scope, decoded) that the fallback is for; without any, for all. */
+  readonly allow: readonly string[];
+  /** Patterns of URL paths that the fallback is not for. */
+  readonly deny: readonly string[];
+  /** Target path served, with status 404, for navigations that lead to no file. */
+  readonly notFound?: string;
+  /** Target path served, with status 503, for navigations to a file that is not stored and cannot be downloaded now. */
+  readonly offline?: string;
+  /** Whether `/about` leads to `about.html`. */
+  readonly cleanUrls: boolean;
+  /** Whether navigations to pages are redirected to the URL with a slash at the end, or without; by default each URL is answered as it is. */
+  readonly trailingSlash?: 'always' | 'never';
+  readonly redirects: readonly Redirect[];
+}
+
+/** When a staged release becomes the active one. */
+export type Activation =
+  /** At the next navigation. */
+  | 'navigation'
+  /** When the app says so, or when the active release has expired. */
+  | 'prompt'
+  /** As soon as it is complete. Pages that are open stay on theirs until they navigate. */
+  | 'immediate';
+
 /** What a release says about how its files are served. Signed like any other target. */
 export interface ReleaseManifest {
-  readonly navigation: {
-    /** File name served for a directory URL. */
-    readonly index: string;
-    /** Target path served for navigations to unlisted paths without an extension (a single-page app), if any. */
-    readonly fallback?: string;
-  };
+  readonly navigation: Navigation;
   /** Content type by lower-case file extension; the empty extension is the default. */
   readonly contentTypes: ReadonlyMap<string, string>;
   readonly headers: readonly HeaderRule[];
   /** How long the release may run after its metadata has expired while the repository cannot be reached, in seconds. */
   readonly offlineSeconds: number;
+  readonly activation: Activation;
+  /** Least time between two looks for a newer release that nobody asked for, in seconds. */
+  readonly lookSeconds: number;
+  readonly files: readonly FileRule[];
+  /** By target path. */
+  readonly chunks: ReadonlyMap<string, Chunks>;
+  /** Target paths by the absolute URL (on another origin) that they are served for. */
+  readonly external: ReadonlyMap<string, string>;
+  /** Where violations are reported to, in the Reporting API's format. */
+  readonly reporting?: {
+    /** HTTPS (or on localhost). */
+    readonly url: string;
+    /** How many of 100 clients report. */
+    readonly samplePercent: number;
+  };
+  /** Patterns of target paths that are enforced also where the worker's configuration says to report only. */
+  readonly enforce: readonly string[];
+  /** Whether this release stands the worker down: it clears what it stored and unregisters. */
+  readonly tombstone: boolean;
 }
 
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
@@ -62,7 +141,21 @@ function readManifest(value: JsonValue): ReleaseManifest {
   const json = record(value, 'manifest', ['vouchsafe', 'navigation', 'content_types', 'headers', 'offline_seconds']);
   const { index, fallback } = record(json.navigation, 'navigation', ['index', 'fallback']);
   return {
-    navigation: { index: asString(index, 'index'), ...(fallback !== undefined && { fallback: asString(fallback, 'fallback') }) },
+    navigation: {
+      index: asString(index, 'index'),
+      ...(fallback !== undefined && { fallback: asString(fallback, 'fallback') }),
+      allow: [],
+      deny: [],
+      cleanUrls: false,
+      redirects: [],
+    },
+    activation: 'navigation',
+    lookSeconds: 60,
+    files: [],
+    chunks: new Map(),
+    external: new Map(),
+    enforce: [],
+    tombstone: false,
     contentTypes: new Map(headers(json.content_types, 'content_types')),
     headers: asArray(json.headers, 'headers').map((item) => {
       const rule = record(item, 'headers', ['path', 'set']);

@@ -25,7 +25,29 @@ export type ErrorCode =
   /** A request that may not be answered at all: a method, or active content from outside the signed files. */
   | 'forbidden'
   /** The browser's storage failed. */
-  | 'storage';
+  | 'storage'
+  /** The browser has no room for a release. */
+  | 'quota'
+  /** The device's clock is behind what the signers have signed, or has gone back. */
+  | 'clock'
+  /** The worker script is not the signed one. */
+  | 'verifier-replaced'
+  /** Another service worker is registered inside the scope. */
+  | 'foreign-registration'
+  /** A page is open that the worker does not control. */
+  | 'uncontrolled';
+
+/** What refused bytes seem to be, in words. */
+export type Diagnosis =
+  | 'older release'
+  | 'empty'
+  | 'truncated'
+  | 'line endings differ'
+  | 'byte order mark or final line break differs'
+  | 'login page'
+  | 'HTML instead of the file'
+  | 'rewritten text, as by a CDN that minifies or injects'
+  | 'unknown bytes';
 
 /** What was expected, what came, and where. Plain data: it survives `structuredClone` and JSON. */
 export interface ErrorFacts {
@@ -43,8 +65,8 @@ export interface ErrorFacts {
   readonly actual?: string;
   /** HTTP status of the answer. */
   readonly status?: number;
-  /** What the bytes that came are, when they are known. */
-  readonly diagnosis?: 'older release';
+  /** What the bytes that came seem to be. */
+  readonly diagnosis?: Diagnosis;
 }
 
 /** The one error class. `code` says why, `facts` says what; the message is for people and never parsed. */

@@ -12,11 +12,14 @@ const ASK_AGAIN_AFTER = 2_000;
  * Sends a request to the worker and waits for its reply, for as long as that takes.
  *
  * @param registration of our worker. The active worker is looked up each time: one that was replaced no longer answers
- * @param name which request
+ * @param request what to ask
  * @returns the reply's value
  * @throws RefusedError with the worker's code
  */
-export function ask<Name extends keyof Replies>(registration: ServiceWorkerRegistration, name: Name): Promise<Replies[Name]> {
+export function ask<Name extends keyof Replies>(
+  registration: ServiceWorkerRegistration,
+  request: Extract<Request, { vouchsafe: Name }>,
+): Promise<Replies[Name]> {
   return new Promise((resolve, reject) => {
     const send = () => {
       const { port1, port2 } = new MessageChannel();
@@ -26,7 +29,6 @@ export function ask<Name extends keyof Replies>(registration: ServiceWorkerRegis
         if (data.ok) resolve(data.value);
         else reject(new RefusedError(data.refusal));
       };
-      const request: Request = { vouchsafe: name };
       registration.active?.postMessage(request, [port2]);
     };
     const timer = setInterval(send, ASK_AGAIN_AFTER);

@@ -19,7 +19,17 @@ class NoWorker extends EventTarget implements Vouchsafe {
   }
 
   async status(): Promise<Status> {
-    return { life: 'development', freshness: 'empty', filesVerified: 0, violations: [] };
+    return {
+      life: 'development',
+      freshness: 'empty',
+      releases: [],
+      keys: {},
+      activation: 'navigation',
+      storage: { kept: 'memory' },
+      clockBehind: 0,
+      filesVerified: 0,
+      violations: [],
+    };
   }
 
   async update(): Promise<UpdateResult> {

@@ -3,6 +3,7 @@ import type {
   Progress,
   ReleaseSummary,
   Replies,
+  Request,
   Status,
   UpdateResult,
   Violation,
@@ -101,26 +102,27 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   }
 
   status(): Promise<Status> {
-    return this.#ask('status');
+    return this.#ask({ vouchsafe: 'status' });
   }
 
   update(): Promise<UpdateResult> {
-    return this.#ask('update');
+    return this.#ask({ vouchsafe: 'update' });
   }
 
   async activate(): Promise<ReleaseSummary | undefined> {
-    return (await this.#ask('activate')).activated;
+    return (await this.#ask({ vouchsafe: 'activate' })).activated;
   }
 
-  async #ask<Name extends keyof Replies>(name: Name): Promise<Replies[Name]> {
+  async #ask<Name extends keyof Replies>(request: Extract<Request, { vouchsafe: Name }>): Promise<Replies[Name]> {
     await activated(this.registration);
-    return ask(this.registration, name);
+    return ask(this.registration, request);
   }
 }
 
-function detailOf(event: WorkerEvent): Progress | ReleaseSummary | Violation | Freshness {
+function detailOf(event: WorkerEvent): Progress | ReleaseSummary | Violation | Freshness | null {
   switch (event.vouchsafe) {
     case 'progress':
+    case 'verifying':
       return event.progress;
     case 'staged':
     case 'activated':
@@ -129,6 +131,8 @@ function detailOf(event: WorkerEvent): Progress | ReleaseSummary | Violation | F
       return event.violation;
     case 'state':
       return event.freshness;
+    case 'stood-down':
+      return null;
   }
 }
 

@@ -129,6 +129,11 @@ export class ReleaseKeeper {
       ...this.#active?.trusted,
       ...(this.#active && { active: summaryOf(this.#active) }),
       ...(this.#staged && { staged: summaryOf(this.#staged) }),
+      releases: [],
+      keys: {},
+      activation: this.#active?.manifest.activation ?? 'navigation',
+      storage: { kept: 'indexeddb' },
+      clockBehind: 0,
       filesVerified: this.#filesVerified,
       violations: await this.#violations.list(),
     };

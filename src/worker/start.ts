@@ -68,6 +68,9 @@ async function reply(keeper: ReleaseKeeper, request: PageRequest, event: Extenda
         return { ok: true, value: await keeper.updateFromNow() };
       case 'activate':
         return { ok: true, value: { activated: await keeper.activate() } };
+      case 'look':
+        await keeper.update();
+        return { ok: true, value: null };
       default:
         throw new VouchsafeError('unsupported', 'Unknown request.');
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ReleaseManifest } from '../../src/release/manifest.js';
+import { parseManifest } from '../../src/release/manifest.js';
 import { type Purpose, resolveRoute } from '../../src/release/route.js';
 
 const listed = new Set([
@@ -12,8 +12,11 @@ const listed = new Set([
   'LICENSE',
   'con/structor',
 ]);
-const multiPage: ReleaseManifest = { navigation: { index: 'index.html' }, contentTypes: new Map(), headers: [], offlineSeconds: 0 };
-const singlePage: ReleaseManifest = { ...multiPage, navigation: { index: 'index.html', fallback: 'index.html' } };
+const encode = (json: object) => new TextEncoder().encode(JSON.stringify(json));
+const multiPage = parseManifest(
+  encode({ vouchsafe: 1, navigation: { index: 'index.html' }, content_types: {}, headers: [], offline_seconds: 0 }),
+);
+const singlePage = { ...multiPage, navigation: { ...multiPage.navigation, fallback: 'index.html' } };
 
 function route(href: string, purpose: Purpose = 'document', manifest = multiPage, scope = '/') {
   return resolveRoute(manifest, (path) => listed.has(path), scope, new URL(`https://app.example${href}`).pathname, purpose);
