@@ -8,10 +8,10 @@ export interface WorkerConfig {
    * it only open a stored release that was signed in their day.
    */
   readonly roots: readonly string[];
-  /** Where the TUF metadata is, relative to the worker's scope, with a trailing slash. */
-  readonly metadata: string;
-  /** Where the TUF targets are, relative to the worker's scope, with a trailing slash. */
-  readonly targets: string;
+  /** Where the TUF metadata is, relative to the worker's scope, with a trailing slash; several for mirrors, in the order to ask them. */
+  readonly metadata: string | readonly string[];
+  /** Where the TUF targets are, in the same way. */
+  readonly targets: string | readonly string[];
   /** Path prefixes (absolute, starting with `/`) that go to the network, for data only (an API). */
   readonly passthrough: readonly string[];
   /**

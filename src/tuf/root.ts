@@ -43,7 +43,7 @@ export class Root extends Metadata {
    * @throws `unsigned`
    */
   async verify(role: TopLevelRole, metadata: Metadata): Promise<void> {
-    await verifySignatures(metadata, role, this.#keys, this.#keysOf(role));
+    await verifySignatures(metadata, role, this.#keys, this.keysOf(role));
   }
 
   /**
@@ -60,10 +60,11 @@ export class Root extends Metadata {
   }
 
   #identities(role: TopLevelRole): Set<string | undefined> {
-    return new Set(this.#keysOf(role).keyids.flatMap((keyid) => this.#keys.get(keyid)?.identity ?? []));
+    return new Set(this.keysOf(role).keyids.flatMap((keyid) => this.#keys.get(keyid)?.identity ?? []));
   }
 
-  #keysOf(role: TopLevelRole): RoleKeys {
+  /** @returns who may sign for a top-level role, and how many of them it takes */
+  keysOf(role: TopLevelRole): RoleKeys {
     return this.#roles.get(role) as RoleKeys;
   }
 }

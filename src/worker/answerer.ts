@@ -1,66 +1,175 @@
-import type { RouteHandlerCallback } from 'workbox-core/types.js';
-import type { WorkerConfig } from '../release/config.js';
 import { headersFor } from '../release/manifest.js';
-import { resolveRoute } from '../release/route.js';
+import { type Purpose, resolveRoute } from '../release/route.js';
+import { STATUS_PAGE, type WorkerConfig } from '../release/config.js';
 import { VouchsafeError } from '../tuf/errors.js';
-import type { ReleaseKeeper } from './release-keeper.js';
-import { routeRequest } from './route-request.js';
+import type { TargetFile } from '../tuf/file.js';
+import type { ChunkedFiles } from './chunked-files.js';
+import { chunkedBody, readPart } from './chunked-body.js';
+import { type ByteRange, requestedRange } from './range.js';
+import type { Release } from './release.js';
+import type { Releases } from './releases.js';
+import { outside, routeRequest } from './route-request.js';
+import type { Updates } from './updates.js';
+import { fileKey, type VerifiedFiles } from './verified-files.js';
+import type { ViolationLog } from './violation-log.js';
 
 /** Bytes. Firefox sends bodies below 1 MiB in one piece. */
 const STREAMED_FROM = 2 ** 19;
 
-/**
- * Makes the handler that answers requests from the active release. It has the form of a Workbox route handler.
- *
- * It answers with a response whose body was hashed just now and whose headers are all signed, or with the network's for data from
- * elsewhere, or throws the VouchsafeError that says why the request is refused.
- *
- * @param config the worker's configuration
- * @param scope the worker's scope
- * @param keeper has the active release
- * @param isEmbedded whether all open pages of the scope are frames in somebody else's page
- */
-export function answerer(
-  config: WorkerConfig,
-  scope: URL,
-  keeper: ReleaseKeeper,
-  isEmbedded: () => Promise<boolean>,
-): RouteHandlerCallback {
-  return async ({ event, request, url }) => {
-    const wanted = routeRequest(request, scope, config.passthrough);
-    // A request that the page takes back, or an API that is down, is no refusal of ours.
-    if (wanted === 'network') return fetch(request).catch(() => Response.error());
+/** What answers are made from. */
+export interface AnswerParts {
+  readonly config: WorkerConfig;
+  readonly scope: URL;
+  readonly releases: Releases;
+  readonly updates: Updates;
+  readonly files: VerifiedFiles;
+  readonly chunks: ChunkedFiles;
+  readonly violations: ViolationLog;
+  /** Called for each file that is served. */
+  readonly onVerified: () => void;
+  /** Whether all open pages of the scope are frames in somebody else's page. */
+  readonly isEmbedded: () => Promise<boolean>;
+}
 
-    // An app in a frame of another site's page is a document of its own, or it would never get a newer release.
-    const purpose = wanted === 'frame' && (await isEmbedded()) ? 'document' : wanted;
-    const release = await keeper.releaseFor(purpose, (work) => event.waitUntil(work));
-    const { manifest, targets } = release;
-    const route = resolveRoute(manifest, (path) => targets.has(path), scope.pathname, url.pathname, purpose);
-    if (route?.kind === 'redirect') return Response.redirect(scope.origin + route.path + url.search, 302);
-    const target = route && targets.get(route.path);
-    if (!target) {
-      // Browsers guess this name for every site; that it has none is neither an attack nor a mistake.
-      if (url.pathname === '/favicon.ico') return new Response(null, { status: 404 });
-      throw new VouchsafeError('not-found', 'The signed release has no such file.', { url: url.href });
-    }
-    const bytes = await keeper.read(release, target);
-    const headers = headersFor(manifest, target.path).set('content-length', String(target.length));
-    return new Response(request.method === 'HEAD' ? null : bodyOf(bytes, event), { headers: [...headers] });
-  };
+/**
+ * Answers a request from the release that its page is of.
+ *
+ * The answer is a response whose body was hashed just now and whose headers are all signed, or the network's for data from elsewhere.
+ *
+ * @param event the request
+ * @param parts what answers are made from
+ * @throws VouchsafeError that says why the request is refused
+ */
+export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Response> {
+  const { request } = event;
+  const { config, scope, releases, updates } = parts;
+  const wanted = routeRequest(request, scope, config.passthrough);
+  // A request that the page takes back, or an API that is down, is no refusal of ours.
+  if (wanted === 'network') return fetch(request).catch(() => Response.error());
+  await releases.open();
+  // Unregistered by the signers; until its last page has gone the worker is still asked.
+  if (releases.active?.manifest.tombstone) return fetch(request);
+  if (wanted instanceof VouchsafeError) throw wanted;
+  if (wanted === 'external') {
+    const release = await releaseFor('subresource', event, parts);
+    const file = release.targets.get(release.manifest.external.get(request.url) ?? '');
+    if (!file) throw outside(request);
+    return answerWith(file, 200, release, event, parts);
+  }
+  // An app in a frame of another site's page is a document of its own, or it would never get a newer release.
+  const purpose = wanted === 'frame' && (await parts.isEmbedded()) ? 'document' : wanted;
+  const release = await releaseFor(purpose, event, parts);
+  // Whoever wants to know why pages are refused must not be refused, too.
+  if (purpose !== 'subresource' && updates.freshness() === 'frozen' && !isStatusPage(request, scope)) throw updates.frozen(release);
+  if (event.resultingClientId) event.waitUntil(releases.pins.pin(event, release.key));
+  return answerFrom(release, purpose, event, parts);
+}
+
+function isStatusPage({ url }: Request, scope: URL): boolean {
+  const page = new URL(STATUS_PAGE, scope);
+  return [page.pathname, new URL('.', page).pathname].includes(new URL(url).pathname);
+}
+
+async function answerFrom(release: Release, purpose: Purpose, event: FetchEvent, parts: AnswerParts): Promise<Response> {
+  const { manifest, targets } = release;
+  const { pathname, search, href, origin } = new URL(event.request.url);
+  const route = resolveRoute(manifest, (path) => targets.has(path), parts.scope.pathname, pathname, purpose);
+  if (route?.kind === 'redirect') {
+    const url = new URL(route.location, origin);
+    // What was asked for goes along, unless the rule says otherwise.
+    url.search ||= search;
+    return Response.redirect(url.href, route.status);
+  }
+  const file = route && targets.get(route.path);
+  if (!file) {
+    // Browsers guess this name for every site; that it has none is neither an attack nor a mistake.
+    if (pathname === '/favicon.ico') return new Response(null, { status: 404 });
+    throw new VouchsafeError('not-found', 'The signed release has no such file.', { url: href });
+  }
+  try {
+    return await answerWith(file, route.status, release, event, parts);
+  } catch (error) {
+    const offline = targets.get(manifest.navigation.offline ?? '');
+    const isOffline = error instanceof VouchsafeError && error.code === 'unreachable' && error.facts.status === undefined;
+    if (purpose === 'subresource' || !isOffline || !offline) throw error;
+    return answerWith(offline, 503, release, event, parts);
+  }
+}
+
+/**
+ * The release that answers a request. A document gets the staged release if there is one, and nothing at all when the metadata has expired
+ * and a refresh does not help. A page that is open stays on its release, with all that it starts.
+ */
+async function releaseFor(purpose: Purpose, event: FetchEvent, { releases, updates }: AnswerParts): Promise<Release> {
+  const extend = (work: Promise<unknown>): void => event.waitUntil(work);
+  if (purpose === 'document') {
+    await updates.activateForNavigation();
+    if (updates.freshness() === 'fresh') extend(updates.look());
+    else await updates.refresh(extend);
+    await updates.activateForNavigation();
+  } else if (!releases.active) {
+    await updates.update();
+  } else if (purpose === 'frame' && updates.freshness() !== 'fresh') {
+    await updates.refresh(extend);
+  }
+  const release = purpose === 'document' ? releases.active : await releases.ofRequest(event);
+  if (!release) throw updates.failure ?? new VouchsafeError('not-found', 'No release is there yet.');
+  return release;
+}
+
+async function answerWith(
+  file: TargetFile,
+  status: number,
+  release: Release,
+  event: FetchEvent,
+  parts: AnswerParts,
+): Promise<Response> {
+  const { request } = event;
+  const etag = `"${fileKey(file)}"`;
+  const headers = headersFor(release.manifest, file.path).set('etag', etag).set('accept-ranges', 'bytes');
+  const range = status === 200 ? requestedRange(request.headers, file.length, etag) : undefined;
+  if (range === 'unsatisfiable') {
+    return new Response(null, { status: 416, headers: [...headers.set('content-range', `bytes */${file.length}`)] });
+  }
+  const part = range ?? { start: 0, end: file.length - 1 };
+  if (range) headers.set('content-range', `bytes ${part.start}-${part.end}/${file.length}`);
+  headers.set('content-length', String(part.end + 1 - part.start));
+  const body = request.method === 'HEAD' ? null : await bodyOf(file, part, release, event, parts);
+  return new Response(body, { status: range ? 206 : status, headers: [...headers] });
+}
+
+/** A body whose bytes were checked: all of them before it is handed over, or, of large files, chunk by chunk as they are read. */
+async function bodyOf(
+  file: TargetFile,
+  part: ByteRange,
+  release: Release,
+  event: FetchEvent,
+  { files, chunks, violations, onVerified }: AnswerParts,
+): Promise<BodyInit> {
+  const signed = release.manifest.chunks.get(file.path);
+  onVerified();
+  if (!signed) {
+    const bytes = (await files.read(release, file)).subarray(part.start, part.end + 1);
+    return bytes.length < STREAMED_FROM ? (bytes as Uint8Array<ArrayBuffer>) : streamOf(bytes, event);
+  }
+  const source = chunks.open(release, file, part.end);
+  const chunked = { ...part, chunks: signed };
+  // An engine shows the part of a page that came before it broke off.
+  if (event.request.mode === 'navigate') return (await readPart(chunked, source.read)) as Uint8Array<ArrayBuffer>;
+  const finish = untilEnd(event);
+  return chunkedBody(chunked, source.read, (error) => {
+    source.stop();
+    if (error) event.waitUntil(violations.record(error, 'request'));
+    finish();
+  });
 }
 
 /**
  * A body that arrives whole. Firefox stops a worker whose idle time ran out during a long download as soon as it has answered, and hands
  * the page what it had read of a large body by then, without an error: half a script runs. So the worker stays until the last byte is read.
  */
-function bodyOf(bytes: Uint8Array, event: ExtendableEvent): BodyInit {
-  if (bytes.length < STREAMED_FROM) return bytes as Uint8Array<ArrayBuffer>;
-  let finish = (): void => {};
-  event.waitUntil(
-    new Promise<void>((resolve) => {
-      finish = resolve;
-    }),
-  );
+function streamOf(bytes: Uint8Array, event: ExtendableEvent): ReadableStream {
+  const finish = untilEnd(event);
   return new ReadableStream(
     {
       start: (controller) => controller.enqueue(bytes),
@@ -73,4 +182,15 @@ function bodyOf(bytes: Uint8Array, event: ExtendableEvent): BodyInit {
     },
     { highWaterMark: 0 },
   );
+}
+
+/** Keeps the worker until what is returned is called. */
+function untilEnd(event: ExtendableEvent): () => void {
+  let end = (): void => {};
+  event.waitUntil(
+    new Promise<void>((resolve) => {
+      end = resolve;
+    }),
+  );
+  return () => end();
 }

@@ -13,23 +13,36 @@ const DATA_DESTINATIONS: ReadonlySet<string> = new Set(['', 'audio', 'font', 'im
  * @param request the intercepted request
  * @param scope the worker's scope
  * @param passthrough path prefixes of the scope's origin that go to the network
- * @returns what a file of the active release is asked for, or `network` for data from elsewhere: an API, an image on another origin
- * @throws `forbidden` for active content from outside the release and for methods that no file answers
+ * @returns what a file of the release is asked for; `network` for data from elsewhere: an API, an image on another origin; `external` for
+ *   a script, a style sheet and the like from another origin, which only the signed manifest can allow; a `forbidden` refusal for other
+ *   active content from outside the release and for methods that no file answers
  */
-export function routeRequest(request: Request, scope: URL, passthrough: readonly string[]): Purpose | 'network' {
+export function routeRequest(
+  request: Request,
+  scope: URL,
+  passthrough: readonly string[],
+): Purpose | 'network' | 'external' | VouchsafeError {
   const { destination, method } = request;
   const url = new URL(request.url);
   const isInScope = url.origin === scope.origin && url.pathname.startsWith(scope.pathname);
   const isPassthrough = url.origin === scope.origin && passthrough.some((prefix) => url.pathname.startsWith(prefix));
   const isNavigation = request.mode === 'navigate';
-  if (!isInScope || isPassthrough) {
-    if (!isNavigation && DATA_DESTINATIONS.has(destination)) return 'network';
-    throw forbidden(request, `A ${isNavigation ? 'page' : destination} may not come from outside the signed release.`);
+  const isOutside = !isInScope || isPassthrough;
+  if (isOutside && !isNavigation) {
+    if (DATA_DESTINATIONS.has(destination)) return 'network';
+    if (url.origin !== scope.origin && method === 'GET') return 'external';
   }
+  if (isOutside) return outside(request);
   if (method !== 'GET' && method !== 'HEAD') {
-    throw forbidden(request, `A file of the release is not answered to the method ${method}.`);
+    return forbidden(request, `A file of the release is not answered to the method ${method}.`);
   }
   return !isNavigation ? 'subresource' : destination === 'document' ? 'document' : 'frame';
+}
+
+/** The refusal of active content that is no file of the release. */
+export function outside(request: Request): VouchsafeError {
+  const what = request.mode === 'navigate' ? 'page' : request.destination;
+  return forbidden(request, `A ${what} may not come from outside the signed release.`);
 }
 
 function forbidden({ url, method, destination, mode }: Request, message: string): VouchsafeError {

@@ -1,13 +1,13 @@
 import { clientsClaim } from 'workbox-core/clientsClaim.js';
-import type { RouteHandlerCallback } from 'workbox-core/types.js';
-import type { Request as PageRequest, Reply, WorkerEvent } from '../messages/messages.js';
+import type { Request as PageRequest } from '../messages/messages.js';
 import type { WorkerConfig } from '../release/config.js';
-import { Store } from '../store/store.js';
-import { VouchsafeError } from '../tuf/errors.js';
-import { answerer } from './answerer.js';
+import { answer } from './answerer.js';
+import { answerOwnPage } from './own-pages.js';
+import { partsOf } from './parts.js';
 import { refusalResponse, toRefusal } from './refusal.js';
-import { ReleaseKeeper } from './release-keeper.js';
-import { ViolationLog } from './violation-log.js';
+import { type ReplyParts, replyTo } from './replies.js';
+import { answerReportOnly } from './report-only.js';
+import { vet } from './vet.js';
 
 export type { WorkerConfig } from '../release/config.js';
 
@@ -23,21 +23,10 @@ declare const self: ServiceWorkerGlobalScope;
  * @param config the trusted root and where the repository is
  */
 export function startWorker(config: WorkerConfig): void {
-  const scope = new URL(self.registration.scope);
-  const store = new Store(scope.href);
-  const violations = new ViolationLog(store, announce);
-  const keeper = new ReleaseKeeper(config, scope, store, violations, announce);
-  const answer = answerer(config, scope, keeper, isEmbedded);
-
+  const parts = partsOf(config);
   // First and synchronously: a listener that returns or throws before `respondWith` leaves the request to the network.
-  self.addEventListener('fetch', (event) => event.respondWith(answerOrRefuse(event, answer, violations).catch(lastResort)));
-
-  self.addEventListener('message', (event) => {
-    const request = event.data as PageRequest | undefined;
-    const port = event.ports[0];
-    if (port && request?.vouchsafe) event.waitUntil(reply(keeper, request, event).then((answer) => port.postMessage(answer)));
-  });
-
+  self.addEventListener('fetch', (event) => event.respondWith(answerOrRefuse(event, parts).catch(lastResort)));
+  attend(parts);
   self.addEventListener('install', (event) => {
     void self.skipWaiting();
     event.waitUntil(switchOffAutoPreload(event).catch(() => {}));
@@ -45,53 +34,46 @@ export function startWorker(config: WorkerConfig): void {
   clientsClaim();
 }
 
-async function answerOrRefuse(event: FetchEvent, answer: RouteHandlerCallback, violations: ViolationLog): Promise<Response> {
+/**
+ * Answers a request, or refuses it.
+ *
+ * @param event the request
+ * @param parts what answers are made from
+ * @returns a response, also when it is a refusal. Never rejects for what is refused
+ */
+export async function answerOrRefuse(event: FetchEvent, parts: ReplyParts): Promise<Response> {
   try {
-    return await answer({ event, request: event.request, url: new URL(event.request.url) });
+    const own = await answerOwnPage(event, parts);
+    if (own) return own;
+    return await (parts.config.reportOnly ? answerReportOnly(event, parts) : answer(event, parts));
   } catch (error) {
-    event.waitUntil(violations.record(error, 'request'));
-    return refusalResponse(event.request, toRefusal(error));
+    event.waitUntil(parts.violations.record(error, 'request'));
+    return refusalResponse(event.request, toRefusal(error), parts.scope);
   }
+}
+
+/**
+ * Listens to everything but requests: what pages ask, the browser's own reminders, and another worker that is being installed.
+ *
+ * @param parts the worker's
+ */
+export function attend(parts: ReplyParts): void {
+  const { releases, updates, violations, registration } = parts;
+  self.addEventListener('message', (event) => {
+    const request = event.data as PageRequest | undefined;
+    const port = event.ports[0];
+    if (!port || !request?.vouchsafe) return;
+    const client = (event.source as Client | null)?.id ?? '';
+    event.waitUntil(replyTo(request, client, parts, (work) => event.waitUntil(work)).then((reply) => port.postMessage(reply)));
+  });
+  self.addEventListener('periodicsync' as 'sync', (event) => event.waitUntil(releases.open().then(() => updates.look())));
+  // Pages do the same, but there may be none. Nothing keeps the worker alive for this event.
+  registration.addEventListener('updatefound', () => void vet(registration, releases, updates, violations));
 }
 
 /** A rejected `respondWith` makes Firefox load the network's page, so not even a fault in the refusal may reject. */
 function lastResort(): Response {
   return new Response(null, { status: 503 });
-}
-
-async function reply(keeper: ReleaseKeeper, request: PageRequest, event: ExtendableEvent): Promise<Reply> {
-  try {
-    switch (request.vouchsafe) {
-      case 'status':
-        return { ok: true, value: await keeper.status((work) => event.waitUntil(work)) };
-      case 'update':
-        return { ok: true, value: await keeper.updateFromNow() };
-      case 'activate':
-        return { ok: true, value: { activated: await keeper.activate() } };
-      case 'look':
-        await keeper.update();
-        return { ok: true, value: null };
-      default:
-        throw new VouchsafeError('unsupported', 'Unknown request.');
-    }
-  } catch (error) {
-    return { ok: false, refusal: toRefusal(error) };
-  }
-}
-
-async function isEmbedded(): Promise<boolean> {
-  const clients = await self.clients.matchAll({ type: 'window' });
-  return clients.every(({ frameType }) => frameType === 'nested');
-}
-
-async function announce(event: WorkerEvent): Promise<void> {
-  try {
-    // The loader is not controlled yet when the first release arrives.
-    const clients = await self.clients.matchAll({ includeUncontrolled: true, type: 'window' });
-    for (const client of clients) if (client.url.startsWith(self.registration.scope)) client.postMessage(event);
-  } catch {
-    // Nobody hears it; what it is about goes on all the same.
-  }
 }
 
 /** Chromium's static routes, not yet in TypeScript's types. */

@@ -1,41 +1,104 @@
+import { fileRule, headersFor, type ReleaseManifest } from '../release/manifest.js';
 import type { Store } from '../store/store.js';
 import { checkFile, type TargetFile } from '../tuf/file.js';
+import type { Refresher } from '../tuf/refresher.js';
+import { diagnose } from './diagnosis.js';
 
-/** Gets a target's bytes from the repository, checked. */
+/** Gets a target's bytes, checked. */
 export type Download = (target: TargetFile) => Promise<Uint8Array>;
 
-/**
- * A target's bytes: from the store, hashed again, else from the repository, checked, and stored for the next time. A page script that
- * alters what is stored costs a download, no more.
- *
- * @param store the worker's store
- * @param target as the signed metadata lists it
- * @param download where to heal from
- * @param onDamage told what was wrong with stored bytes before they are replaced
- * @returns bytes that match the target's hashes and length
- * @throws what `download` throws
- */
-export async function readFile(
-  store: Store,
-  target: TargetFile,
-  download: Download,
-  onDamage: (error: unknown) => void,
-): Promise<Uint8Array> {
-  try {
-    const stored = await store.loadFile(fileKey(target));
-    if (stored) {
-      await checkFile(stored, target, { path: target.path });
-      return stored;
-    }
-  } catch (error) {
-    onDamage(error);
-  }
-  const bytes = await download(target);
-  await store.saveFile(fileKey(target), bytes).catch(onDamage);
-  return bytes;
+/** What decides how a file is downloaded and kept. Without a manifest, the file is the manifest. */
+export interface Serving {
+  readonly manifest?: ReleaseManifest;
+  readonly consistentSnapshot: boolean;
 }
 
-/** The hash under which a file is stored. Two targets with the same bytes share one record. */
-export function fileKey(target: TargetFile): string {
-  return target.hashes.sha256 ?? target.hashes.sha512 ?? '';
+/** Bytes. Injected scripts, login pages and the like. */
+const ROOM = 2 ** 16;
+
+/** The hash under which a file, or a chunk of one, is stored. Two with the same bytes share one record. */
+export function fileKey({ hashes }: Pick<TargetFile, 'hashes'>): string {
+  return hashes.sha256 ?? hashes.sha512 ?? '';
+}
+
+/** Files by hash, from the store or the repository. Nothing leaves here that was not hashed just before. */
+export class VerifiedFiles {
+  readonly #store: Store;
+  readonly #refresher: () => Refresher;
+  readonly #older: (path: string) => Promise<readonly TargetFile[]>;
+  readonly #onDamage: (error: unknown) => void;
+
+  /**
+   * @param store where files are kept
+   * @param refresher makes what downloads and checks
+   * @param older the files that other releases have under a target path, to recognise them by
+   * @param onDamage told of what was wrong with the store; it is healed all the same
+   */
+  constructor(
+    store: Store,
+    refresher: () => Refresher,
+    older: (path: string) => Promise<readonly TargetFile[]>,
+    onDamage: (error: unknown) => void,
+  ) {
+    this.#store = store;
+    this.#refresher = refresher;
+    this.#older = older;
+    this.#onDamage = onDamage;
+  }
+
+  /**
+   * Reads what is stored under a file's hash. A page script that alters what is stored costs a download, no more.
+   *
+   * @param file or chunk
+   * @returns bytes that match; undefined when there are none
+   */
+  async load(file: TargetFile): Promise<Uint8Array | undefined> {
+    try {
+      const bytes = await this.#store.loadFile(fileKey(file));
+      if (!bytes) return undefined;
+      await checkFile(bytes, file, { path: file.path });
+      return bytes;
+    } catch (error) {
+      this.#onDamage(error);
+      return undefined;
+    }
+  }
+
+  /**
+   * Reads a file: from the store, else from the repository; then it is stored for the next time, unless the manifest says otherwise.
+   *
+   * @param serving of the file's release
+   * @param file as the signed metadata lists it
+   * @throws what a download throws
+   */
+  async read(serving: Serving, file: TargetFile): Promise<Uint8Array> {
+    const isKept = !serving.manifest || fileRule(serving.manifest, file.path).keep !== 'network-only';
+    const stored = isKept && (await this.load(file));
+    if (stored) return stored;
+    const bytes = await this.download(serving, file);
+    if (isKept) await this.save(file, bytes);
+    return bytes;
+  }
+
+  /** Stores bytes that were checked. A store that cannot take them is no reason not to use them. */
+  async save(file: TargetFile, bytes: Uint8Array): Promise<void> {
+    await this.#store.saveFiles(new Map([[fileKey(file), bytes]])).catch(this.#onDamage);
+  }
+
+  /**
+   * A file from the repository.
+   *
+   * @param serving of the file's release
+   * @param file as the signed metadata lists it
+   * @throws `mismatch` with a diagnosis, `unreachable`, `redirected`, `too-long`, `too-slow`, `malformed`
+   */
+  async download({ manifest, consistentSnapshot }: Serving, file: TargetFile): Promise<Uint8Array> {
+    const older = await this.#older(file.path);
+    const type = (manifest && headersFor(manifest, file.path).get('content-type')) ?? '';
+    // Room for more than was signed, so that it is recognised instead of cut off.
+    const maxLength = Math.max(file.length, ...older.map(({ length }) => length)) + ROOM;
+    return this.#refresher().downloadTarget(file, consistentSnapshot, maxLength, (bytes) =>
+      diagnose(bytes, file, type, (hash) => older.some((other) => fileKey(other) === hash)),
+    );
+  }
 }

@@ -1,0 +1,72 @@
+import { fileRule } from '../release/manifest.js';
+import type { Store } from '../store/store.js';
+import { RangeDownload } from '../tuf/download-range.js';
+import type { TargetFile } from '../tuf/file.js';
+import { targetLocation } from '../tuf/layout.js';
+import { DEFAULT_LIMITS } from '../tuf/limits.js';
+import { ChunkSource } from './chunk-source.js';
+import type { Piece, Release } from './release.js';
+import { fileKey } from './verified-files.js';
+
+/** The large files of a release, whose chunks are signed one by one. */
+export class ChunkedFiles {
+  readonly #store: Store;
+  readonly #targets: () => string;
+  readonly #onDamage: (error: unknown) => void;
+
+  /**
+   * @param store where chunks are kept
+   * @param targets gives the absolute URL of the targets folder, with a trailing slash
+   * @param onDamage told of what was wrong with the store
+   */
+  constructor(store: Store, targets: () => string, onDamage: (error: unknown) => void) {
+    this.#store = store;
+    this.#targets = targets;
+    this.#onDamage = onDamage;
+  }
+
+  /**
+   * Opens a file. What it downloads is stored, unless the manifest says otherwise.
+   *
+   * @param release the file's release
+   * @param file one of its files with signed chunks
+   * @param end position of the last byte that will be asked for
+   * @returns reads chunk by chunk; to be stopped when nobody reads any more
+   */
+  open(release: Release, file: TargetFile, end = file.length - 1): ChunkSource {
+    const isKept = fileRule(release.manifest, file.path).keep !== 'network-only';
+    return this.#open(release, file, end, isKept);
+  }
+
+  /**
+   * Downloads chunks without storing them.
+   *
+   * @param release the file's release
+   * @param file one of its files with signed chunks
+   * @param pieces which of its chunks
+   * @returns each with its bytes, checked
+   */
+  async *download(release: Release, file: TargetFile, pieces: readonly Piece[]): AsyncGenerator<readonly [Piece, Uint8Array], void> {
+    const source = this.#open(release, file, file.length - 1, false);
+    const hashes = release.manifest.chunks.get(file.path)?.sha256 ?? [];
+    try {
+      for (const piece of pieces) yield [piece, await source.read(hashes.indexOf(fileKey(piece)))];
+    } finally {
+      source.stop();
+    }
+  }
+
+  #open({ manifest, consistentSnapshot }: Release, file: TargetFile, end: number, isKept: boolean): ChunkSource {
+    const chunks = manifest.chunks.get(file.path) ?? { size: file.length, sha256: [] };
+    const url = this.#targets() + targetLocation(file, consistentSnapshot);
+    const ports = {
+      storedHashes: () => this.#store.storedHashes(),
+      loadFile: (hash: string) => this.#store.loadFile(hash),
+      ...(isKept && { saveFile: (hash: string, bytes: Uint8Array) => this.#store.saveFiles(new Map([[hash, bytes]])) }),
+      download: (first: number, last: number, cache: 'default' | 'no-cache' | 'reload') =>
+        new RangeDownload((target, init) => fetch(target, init), url, first, last, DEFAULT_LIMITS, cache),
+      onDamage: this.#onDamage,
+    };
+    return new ChunkSource({ path: file.path, length: file.length, chunks }, end, ports);
+  }
+}

@@ -1,0 +1,89 @@
+import type { Status, WorkerEvent } from '../messages/messages.js';
+import type { WorkerConfig } from '../release/config.js';
+import { Store } from '../store/store.js';
+import { Refresher } from '../tuf/refresher.js';
+import { ChunkedFiles } from './chunked-files.js';
+import { Releases } from './releases.js';
+import type { ReplyParts } from './replies.js';
+import { Updates } from './updates.js';
+import { VerifiedFiles } from './verified-files.js';
+import { ViolationLog } from './violation-log.js';
+
+declare const self: ServiceWorkerGlobalScope;
+
+/**
+ * Puts the parts of a worker together. Nothing here throws, whatever the configuration holds: a worker that throws while it starts is one
+ * that the browser passes by.
+ *
+ * @param config the trusted root and where the repository is
+ */
+export function partsOf(config: WorkerConfig): ReplyParts {
+  const { registration, clients } = self;
+  const scope = new URL(registration.scope);
+  const life = crypto.randomUUID();
+  let filesVerified = 0;
+
+  const store: Store = new Store(scope.href, (error) => onDamage(error));
+  const violations = new ViolationLog(store, announce);
+  const onDamage = (error: unknown): void => void violations.record(error, 'storage');
+  const refresher = (): Refresher =>
+    new Refresher({
+      root: releases.roots.at(-1) ?? new Uint8Array(),
+      store,
+      fetch: (url, init) => fetch(url, init),
+      metadataUrl: urls(config.metadata, scope),
+      targetsUrl: urls(config.targets, scope),
+      onMirrorFailure: (error) => void violations.record(error, 'update'),
+    });
+  const files = new VerifiedFiles(store, refresher, (path) => releases.older(path), onDamage);
+  const chunks = new ChunkedFiles(store, () => urls(config.targets, scope)[0] ?? '', onDamage);
+  const releases: Releases = new Releases(config, store, violations, clients, (file, consistentSnapshot) =>
+    files.read({ consistentSnapshot }, file),
+  );
+  const standDown = async (): Promise<void> => {
+    await announce({ vouchsafe: 'stood-down' });
+    await registration.unregister();
+    await store.clear();
+  };
+  const updates = new Updates({ releases, files, chunks, store, violations, announce, refresher, standDown });
+  return {
+    config,
+    scope,
+    registration,
+    releases,
+    updates,
+    files,
+    chunks,
+    violations,
+    announce,
+    standDown,
+    isEmbedded,
+    onVerified: () => {
+      filesVerified++;
+    },
+    life: (): Pick<Status, 'life' | 'filesVerified'> & { kept: Status['storage']['kept'] } => ({
+      life,
+      filesVerified,
+      kept: store.kept,
+    }),
+  };
+}
+
+function urls(folders: string | readonly string[], scope: URL): string[] {
+  return [folders].flat().map((folder) => new URL(folder, scope).href);
+}
+
+async function isEmbedded(): Promise<boolean> {
+  const clients = await self.clients.matchAll({ type: 'window' });
+  return clients.every(({ frameType }) => frameType === 'nested');
+}
+
+async function announce(event: WorkerEvent): Promise<void> {
+  try {
+    // The loader is not controlled yet when the first release arrives.
+    const clients = await self.clients.matchAll({ includeUncontrolled: true, type: 'window' });
+    for (const client of clients) if (client.url.startsWith(self.registration.scope)) client.postMessage(event);
+  } catch {
+    // Nobody hears it; what it is about goes on all the same.
+  }
+}

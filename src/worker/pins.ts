@@ -1,0 +1,90 @@
+import type { Pin } from '../store/store.js';
+
+/** Milliseconds for which a page counts as open although the browser does not list it: it is still on its way. */
+const ON_ITS_WAY = 10_000;
+
+/** Saves a pin. */
+export type SavePin = (client: string, release: string, time: number) => Promise<void>;
+
+/**
+ * Which page or worker stays on which release. A client is pinned when its document, or its script, is answered; from then on every
+ * request of its own gets files of that release. Both engines that this was measured in name the new client at that moment.
+ */
+export class Pins {
+  readonly #clients: Pick<Clients, 'matchAll'>;
+  readonly #save: SavePin;
+  readonly #pins = new Map<string, Pin>();
+
+  constructor(clients: Pick<Clients, 'matchAll'>, save: SavePin) {
+    this.#clients = clients;
+    this.#save = save;
+  }
+
+  /** Takes over what an earlier life of the worker stored. */
+  load(pins: ReadonlyMap<string, Pin>): void {
+    for (const [client, pin] of pins) if (!this.#pins.has(client)) this.#pins.set(client, pin);
+  }
+
+  /** The release that a client stays on, if it has one. */
+  of(client: string): string | undefined {
+    return this.#pins.get(client)?.release;
+  }
+
+  /**
+   * The release of the client that a request comes from.
+   *
+   * @param event a request
+   * @param active what to assume where nobody stays on anything else
+   */
+  async ofRequest({ clientId, request }: Pick<FetchEvent, 'clientId' | 'request'>, active: string): Promise<string> {
+    const pinned = this.of(clientId);
+    if (pinned) return pinned;
+    const pins = [...this.#pins.values()];
+    if (pins.every(({ release }) => release === active)) return active;
+    // No client is named for a frame's document, and in Chromium for what a worker's worker asks for. The page or script that asks is known
+    // by its address; of two tabs with the same address, the one that was opened last is meant.
+    const asking = await this.#clients.matchAll({ type: 'all', includeUncontrolled: true });
+    const named = asking.filter(({ url }) => url.split('#', 1)[0] === request.referrer).flatMap(({ id }) => this.#pins.get(id) ?? []);
+    const [newest] = named.sort((a, b) => b.time - a.time);
+    return newest?.release ?? this.of(request.referrer) ?? active;
+  }
+
+  /**
+   * Pins the client that a response makes.
+   *
+   * @param event the request for its document or script
+   * @param release the release that answers
+   */
+  async pin({ resultingClientId, request }: Pick<FetchEvent, 'resultingClientId' | 'request'>, release: string): Promise<void> {
+    // A worker also under its address: in Chromium the requests of a worker's worker have no client.
+    const names = request.mode === 'navigate' ? [resultingClientId] : [resultingClientId, request.url];
+    const time = Date.now();
+    await Promise.all(
+      names.map((name) => {
+        if (!name || this.of(name) === release) return;
+        this.#pins.set(name, { release, time });
+        return this.#save(name, release, time);
+      }),
+    );
+  }
+
+  /**
+   * Forgets the clients that are gone.
+   *
+   * @returns how many clients stay on each release that somebody stays on, and the names of all pins that are left
+   */
+  async open(): Promise<{ readonly clients: ReadonlyMap<string, number>; readonly names: ReadonlySet<string> }> {
+    const listed = new Set((await this.#clients.matchAll({ type: 'all', includeUncontrolled: true })).map(({ id }) => id));
+    const clients = new Map<string, number>();
+    const since = Date.now() - ON_ITS_WAY;
+    for (const [name, { release, time }] of this.#pins) {
+      if (!name.includes(':') && (listed.has(name) || time > since)) clients.set(release, (clients.get(release) ?? 0) + 1);
+    }
+    // An address is no client; it is kept for as long as there may be one that came from there.
+    for (const [name, { release, time }] of this.#pins) {
+      const isOpen = name.includes(':') ? clients.has(release) : listed.has(name) || time > since;
+      if (!isOpen) this.#pins.delete(name);
+    }
+    return { clients, names: new Set(this.#pins.keys()) };
+  }
+}

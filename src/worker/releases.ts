@@ -1,0 +1,237 @@
+import type { StoredRelease } from '../messages/messages.js';
+import type { WorkerConfig } from '../release/config.js';
+import { type Activation, fileRule } from '../release/manifest.js';
+import type { ReleaseRecord, Store } from '../store/store.js';
+import type { TargetFile } from '../tuf/file.js';
+import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
+import { Pins } from './pins.js';
+import { hashesOf, type Release, releaseOf, renewed, restore } from './release.js';
+import type { Download } from './verified-files.js';
+import type { ViolationLog } from './violation-log.js';
+
+const ACTIVATIONS: readonly (string | undefined)[] = ['navigation', 'prompt', 'immediate'] satisfies Activation[];
+
+/** The releases that are stored: the active one, one that is staged, those that open pages stay on. What is stored is believed only once it is verified. */
+export class Releases {
+  readonly #config: WorkerConfig;
+  readonly #store: Store;
+  readonly #violations: ViolationLog;
+  readonly #readManifest: (file: TargetFile, consistentSnapshot: boolean) => ReturnType<Download>;
+  readonly pins: Pins;
+  #active: Release | undefined;
+  #staged: Release | undefined;
+  /** The release whose files are being stored. */
+  arriving: Release | undefined;
+  /** What the app wants, whatever the manifest says. */
+  #activation: Activation | undefined;
+  #opening: Promise<void> | undefined;
+  #storedRoots: ReadonlyMap<number, Uint8Array> = new Map();
+  /** Other releases: those that pages stay on, and the last one before the active one. */
+  readonly #others = new Map<string, ReleaseRecord>();
+  readonly #restored = new Map<string, Promise<Release | undefined>>();
+
+  /**
+   * @param config the worker's configuration
+   * @param store where releases are
+   * @param violations told of what was wrong with it
+   * @param clients the worker's
+   * @param readManifest gets a release manifest, checked
+   */
+  constructor(
+    config: WorkerConfig,
+    store: Store,
+    violations: ViolationLog,
+    clients: Pick<Clients, 'matchAll'>,
+    readManifest: (file: TargetFile, consistentSnapshot: boolean) => ReturnType<Download>,
+  ) {
+    this.#config = config;
+    this.#store = store;
+    this.#violations = violations;
+    this.#readManifest = readManifest;
+    this.pins = new Pins(clients, (client, release, time) =>
+      store.pin(client, release, time).catch((error) => violations.record(error, 'storage')),
+    );
+  }
+
+  /** The compiled-in root metadata, oldest first. */
+  get roots(): readonly Uint8Array[] {
+    return this.#config.roots.map((root) => new TextEncoder().encode(root));
+  }
+  get active(): Release | undefined {
+    return this.#active;
+  }
+  get staged(): Release | undefined {
+    return this.#staged;
+  }
+  /** When a staged release becomes active. */
+  get activation(): Activation {
+    return this.#activation ?? (this.#staged ?? this.#active)?.manifest.activation ?? 'navigation';
+  }
+
+  /** Reads what earlier lives of the worker stored, once. Never rejects. */
+  open(): Promise<void> {
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const { roots, releases, active, staged, pins, activation } = await this.#store.loadState();
+      this.#storedRoots = roots;
+      this.pins.load(pins);
+      if (ACTIVATIONS.includes(activation)) this.#activation ??= activation as Activation;
+      for (const [key, record] of releases) if (key !== active && key !== staged) this.#others.set(key, record);
+      this.#active ??= await this.#restore(active, releases);
+      this.#staged ??= await this.#restore(staged, releases);
+    } catch (error) {
+      // The store may be there again a moment later.
+      this.#opening = undefined;
+      await this.#violations.record(error, 'storage');
+    }
+  }
+
+  async #restore(key: string | undefined, records: ReadonlyMap<string, ReleaseRecord>): Promise<Release | undefined> {
+    const record = key === undefined ? undefined : records.get(key);
+    if (!record) return undefined;
+    try {
+      const { metadata, newest } = await restore(this.roots, this.#storedRoots, record, Date.now());
+      return await releaseOf(metadata, newest, (file) => this.#readManifest(file, newest.consistentSnapshot), key);
+    } catch (error) {
+      await this.#violations.record(error, 'storage');
+      return undefined;
+    }
+  }
+
+  /**
+   * A release that a page stays on.
+   *
+   * @param key what it is stored under
+   * @returns it; undefined when it is no longer there, or no longer trusted
+   */
+  async get(key: string): Promise<Release | undefined> {
+    for (const release of [this.#active, this.#staged]) if (release?.key === key) return release;
+    const restored = this.#restored.get(key) ?? this.#restore(key, this.#others);
+    this.#restored.set(key, restored);
+    return restored;
+  }
+
+  /** The release that answers a client's requests. */
+  async ofRequest(event: Pick<FetchEvent, 'clientId' | 'request'>): Promise<Release | undefined> {
+    if (!this.#active) return undefined;
+    const key = await this.pins.ofRequest(event, this.#active.key);
+    return (await this.get(key)) ?? this.#active;
+  }
+
+  /** The files that the releases before the newest have under a target path. */
+  async older(path: string): Promise<TargetFile[]> {
+    const others = await Promise.all([...this.#others.keys()].map((key) => this.get(key)));
+    return [this.#active, ...others].flatMap((release) => release?.targets.get(path) ?? []);
+  }
+
+  /**
+   * Takes newer metadata of a release that is there already.
+   *
+   * @returns which one it is; undefined when it is another one
+   * @throws `storage`, `quota`
+   */
+  async renew(id: string, metadata: TrustedMetadata): Promise<'active' | 'staged' | undefined> {
+    if (metadata.root.version > (this.#active?.trusted.root.version ?? 0)) await this.#checkAgain(metadata);
+    if (id === this.#active?.id) {
+      this.#active = renewed(this.#active, metadata);
+      await this.#store.saveRelease(this.#active.key, this.#active.record);
+      return 'active';
+    }
+    if (id === this.#staged?.id) {
+      this.#staged = renewed(this.#staged, metadata);
+      await this.#store.saveRelease(this.#staged.key, this.#staged.record);
+      return 'staged';
+    }
+    return undefined;
+  }
+
+  /** A new root may have taken back the keys that a release was signed with. */
+  async #checkAgain({ root }: TrustedMetadata): Promise<void> {
+    this.#storedRoots = new Map(this.#storedRoots).set(root.version, root.bytes);
+    this.#restored.clear();
+    const { roots } = await this.#store.loadState();
+    this.#storedRoots = roots;
+    const again = (release: Release | undefined) => release && this.#restore(release.key, new Map([[release.key, release.record]]));
+    this.#active = await again(this.#active);
+    this.#staged = await again(this.#staged);
+  }
+
+  /** Keeps a complete release beside the active one. @throws `storage`, `quota` */
+  async stage(release: Release): Promise<void> {
+    await this.#store.stage(release.key, release.record);
+    this.#staged = release;
+  }
+
+  /** Makes the staged release the active one. Pages that are open stay on theirs. @throws `storage`, `quota` */
+  async activate(): Promise<Release | undefined> {
+    const release = this.#staged;
+    if (!release) return undefined;
+    await this.#store.activate(release.key);
+    if (this.#active) {
+      this.#others.set(this.#active.key, this.#active.record);
+      this.#restored.set(this.#active.key, Promise.resolve(this.#active));
+    }
+    this.#active = release;
+    if (this.#staged === release) this.#staged = undefined;
+    return release;
+  }
+
+  /** What the app wants about activation from now on; undefined: what the manifest says. @throws `storage` */
+  async setActivation(activation: Activation | undefined): Promise<void> {
+    this.#activation = ACTIVATIONS.includes(activation) ? activation : undefined;
+    await this.#store.saveActivation(this.#activation);
+  }
+
+  /**
+   * Forgets the releases that no page stays on, and all files that no release has.
+   *
+   * @param isShort whether room is needed: then the files go, too, that no release needs in order to run
+   * @throws `storage`
+   */
+  async collect(isShort = false): Promise<void> {
+    const { clients, names } = await this.pins.open();
+    const last = newest([...this.#others.keys()]);
+    for (const key of [...this.#others.keys()]) {
+      if (clients.has(key)) continue;
+      this.#restored.delete(key);
+      // The last one's metadata stays: what an attacker would most like to serve should be recognised.
+      if (key !== last) this.#others.delete(key);
+    }
+    await this.#store.keep(new Set(this.#others.keys()), names);
+    const pinned = await Promise.all([...clients.keys()].map((key) => this.get(key)));
+    const wanted = [this.#active, this.#staged, this.arriving, ...pinned].flatMap((release) => {
+      if (!release) return [];
+      return isShort ? hashesOf(release, (path) => isRequired(release, path)) : hashesOf(release);
+    });
+    await this.#store.keepFiles(new Set(wanted));
+  }
+
+  /** Every release that is stored and can be opened, the active one first. */
+  async list(): Promise<StoredRelease[]> {
+    const { clients } = await this.pins.open();
+    const list: StoredRelease[] = [];
+    const add = (release: Release | undefined, state: StoredRelease['state']) => {
+      if (!release) return;
+      const { id, files, bytes } = release;
+      list.push({ id, files, bytes, state, clients: clients.get(release.key) ?? 0 });
+    };
+    add(this.#active, 'active');
+    add(this.#staged, 'staged');
+    for (const key of clients.keys()) if (this.#others.has(key)) add(await this.get(key), 'pinned');
+    return list;
+  }
+}
+
+function isRequired({ manifest }: Release, path: string): boolean {
+  const { keep, optional } = fileRule(manifest, path);
+  return keep === 'precache' && !optional;
+}
+
+/** Keys begin with the snapshot's version. */
+function newest(keys: readonly string[]): string | undefined {
+  return keys.sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))[0];
+}
