@@ -16,11 +16,25 @@ export interface FetchResponse {
   readonly body: ByteStream | null;
 }
 
+/**
+ * How the HTTP cache takes part: as headers say (for names that stand for one content), after asking whether what it has is still right,
+ * or not at all, which replaces what it has.
+ */
+export type CacheMode = 'default' | 'no-cache' | 'reload';
+
 /** The web's `fetch`, or something that answers like it. */
 export type FetchFunction = (
   url: string,
-  init: { readonly cache: 'no-store'; readonly redirect: 'manual'; readonly signal: AbortSignal },
+  init: {
+    readonly cache: CacheMode;
+    readonly redirect: 'manual';
+    readonly signal: AbortSignal;
+    readonly headers?: { readonly range: string };
+  },
 ) => Promise<FetchResponse>;
+
+/** Bounds on one download. */
+export type DownloadLimits = Pick<Limits, 'deadline' | 'window' | 'minimumRate'>;
 
 /**
  * Downloads a document. It never holds more than the limit plus one chunk, and never waits longer than the limits allow: when one is
@@ -31,6 +45,7 @@ export type FetchFunction = (
  * @param maxLength most bytes to accept
  * @param limits deadline, window and minimum rate
  * @param expected what was asked for, in words, for the error when more comes
+ * @param cache how the HTTP cache takes part
  * @returns the body
  * @throws `too-long`, `too-slow`, `redirected`; `unreachable` for no answer (then without `facts.status`) or a status other than 200
  */
@@ -38,54 +53,112 @@ export async function download(
   fetch: FetchFunction,
   url: string,
   maxLength: number,
-  limits: Pick<Limits, 'deadline' | 'window' | 'minimumRate'>,
+  limits: DownloadLimits,
   expected = `at most ${maxLength} bytes`,
+  cache: CacheMode = 'no-cache',
 ): Promise<Uint8Array> {
-  const controller = new AbortController();
-  const pace = new Pace(limits, url);
-  let stop: (() => unknown) | undefined;
-  // Nothing is awaited without the pace beside it: a server, or a fetch that does not heed its signal, cannot hold the client.
-  const step = async <T>(start: () => Promise<T>): Promise<T> => {
-    try {
-      return await Promise.race([start(), pace.crossed]);
-    } catch (error) {
-      if (error instanceof VouchsafeError) throw error;
-      throw new VouchsafeError('unreachable', 'No answer came.', { url }, error);
-    }
-  };
+  const answer = new Download(url, limits);
   try {
-    const { status, type, body } = await step(() =>
-      fetch(url, { cache: 'no-store', redirect: 'manual', signal: controller.signal }),
+    await answer.open(fetch, cache);
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for (let chunk = await answer.read(); chunk; chunk = await answer.read()) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > maxLength) {
+        throw new VouchsafeError('too-long', 'More bytes came than the signed metadata or the limit allows.', {
+          url,
+          expected,
+          actual: `at least ${length} bytes`,
+        });
+      }
+    }
+    return concat(chunks, length);
+  } catch (error) {
+    answer.abort();
+    throw error;
+  } finally {
+    answer.rest();
+  }
+}
+
+/** One request and the body of its answer. Begun with the limits' clock running; whoever reads it aborts it after a failure. */
+export class Download {
+  readonly #url: string;
+  readonly #limits: DownloadLimits;
+  readonly #controller = new AbortController();
+  #pace: Pace;
+  #reader: ReturnType<ByteStream['getReader']> | undefined;
+
+  /**
+   * @param url absolute URL
+   * @param limits deadline, window and minimum rate
+   */
+  constructor(url: string, limits: DownloadLimits) {
+    this.#url = url;
+    this.#limits = limits;
+    this.#pace = new Pace(limits, url);
+  }
+
+  /**
+   * Asks.
+   *
+   * @param fetch how
+   * @param cache how the HTTP cache takes part
+   * @param range the header `Range`; without it only status 200 is an answer
+   * @returns the status, 200 or 206
+   * @throws as `download` does
+   */
+  async open(fetch: FetchFunction, cache: CacheMode, range?: string): Promise<number> {
+    const url = this.#url;
+    const { status, type, body } = await this.#step(() =>
+      fetch(url, { cache, redirect: 'manual', signal: this.#controller.signal, ...(range && { headers: { range } }) }),
     );
     const facts: ErrorFacts = { url, status };
     if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
       throw new VouchsafeError('redirected', 'The server answered with a redirect.', facts);
     }
-    if (status !== 200) throw new VouchsafeError('unreachable', `The server answered with status ${status}.`, facts);
-    const reader = body?.getReader();
-    stop = () => reader?.cancel();
-    const chunks: Uint8Array[] = [];
-    for (;;) {
-      const { done, value } = reader ? await step(() => reader.read()) : { done: true };
-      if (done || !value) break;
-      chunks.push(value);
-      pace.received += value.length;
-      if (pace.received > maxLength) {
-        throw new VouchsafeError('too-long', 'More bytes came than the signed metadata or the limit allows.', {
-          url,
-          expected,
-          actual: `at least ${pace.received} bytes`,
-        });
-      }
+    if (status !== 200 && !(range && status === 206)) {
+      throw new VouchsafeError('unreachable', `The server answered with status ${status}.`, facts);
     }
-    return concat(chunks, pace.received);
-  } catch (error) {
-    controller.abort();
+    this.#reader = body?.getReader();
+    return status;
+  }
+
+  /** @returns the next bytes of the body, or undefined at its end. @throws as `download` does */
+  async read(): Promise<Uint8Array | undefined> {
+    const reader = this.#reader;
+    const { value } = reader ? await this.#step(() => reader.read()) : {};
+    this.#pace.received += value?.length ?? 0;
+    return value;
+  }
+
+  /** Stops the clock, until `resume`: nobody asks for more now. */
+  rest(): void {
+    this.#pace.end();
+  }
+
+  /** Starts the clock anew. */
+  resume(): void {
+    this.#pace.end();
+    this.#pace = new Pace(this.#limits, this.#url);
+  }
+
+  /** Ends the request at once. */
+  abort(): void {
+    this.#controller.abort();
     // Cancelling an errored stream rejects; the reason is known already.
-    Promise.resolve(stop?.()).catch(() => {});
-    throw error;
-  } finally {
-    pace.end();
+    Promise.resolve(this.#reader?.cancel()).catch(() => {});
+  }
+
+  /** Nothing is awaited without the pace beside it: a server, or a fetch that does not heed its signal, cannot hold the client. */
+  async #step<T>(start: () => Promise<T>): Promise<T> {
+    try {
+      return await Promise.race([start(), this.#pace.crossed]);
+    } catch (error) {
+      if (error instanceof VouchsafeError) throw error;
+      throw new VouchsafeError('unreachable', 'No answer came.', { url: this.#url }, error);
+    }
   }
 }
 
@@ -95,7 +168,7 @@ class Pace {
   readonly crossed: Promise<never>;
   #timer: unknown;
 
-  constructor({ deadline, window, minimumRate }: Pick<Limits, 'deadline' | 'window' | 'minimumRate'>, url: string) {
+  constructor({ deadline, window, minimumRate }: DownloadLimits, url: string) {
     this.crossed = new Promise((_, reject) => {
       const watch = (before: number, elapsed: number): void => {
         const time = Math.min(window, deadline - elapsed);

@@ -1,0 +1,80 @@
+import { type CacheMode, Download, type DownloadLimits, type FetchFunction } from './download.js';
+
+/**
+ * Downloads a part of a file, in pieces of the caller's choice, at the caller's pace. The limits hold for each piece and only while it is
+ * asked for: a file of any size may come as slowly as it is played, but a server that is asked cannot hold the client.
+ */
+export class RangeDownload {
+  readonly #fetch: FetchFunction;
+  readonly #start: number;
+  readonly #end: number;
+  readonly #cache: CacheMode;
+  readonly #download: Download;
+  /** Bytes that came with those before them. */
+  #rest: Uint8Array | undefined;
+  #status: number | undefined;
+
+  /**
+   * Asks for nothing yet, but the first piece must be asked for at once: the clock runs.
+   *
+   * @param fetch how to ask
+   * @param url absolute URL
+   * @param start position of the first byte
+   * @param end position of the last byte
+   * @param limits for each piece: deadline, window and minimum rate
+   * @param cache how the HTTP cache takes part
+   */
+  constructor(fetch: FetchFunction, url: string, start: number, end: number, limits: DownloadLimits, cache: CacheMode) {
+    this.#fetch = fetch;
+    this.#start = start;
+    this.#end = end;
+    this.#cache = cache;
+    this.#download = new Download(url, limits);
+  }
+
+  /** Whether the server does not know ranges and sends the whole file: then there is more than was asked for. */
+  get isWhole(): boolean {
+    return this.#status === 200;
+  }
+
+  /**
+   * The next piece. One at a time. After a throw nothing more comes.
+   *
+   * @param length bytes
+   * @returns that many bytes, unchecked, or fewer at the end of the answer
+   * @throws as `download` does
+   */
+  async next(length: number): Promise<Uint8Array> {
+    this.#download.resume();
+    try {
+      const skipped = this.#status === undefined ? await this.#open() : 0;
+      const bytes = new Uint8Array(length);
+      let position = -skipped;
+      while (position < length) {
+        const came = this.#rest ?? (await this.#download.read());
+        if (!came) return bytes.subarray(0, Math.max(0, position));
+        const used = came.subarray(Math.max(0, -position), length - position);
+        bytes.set(used, Math.max(0, position));
+        this.#rest = position + came.length > length ? came.subarray(length - position) : undefined;
+        position += came.length;
+      }
+      return bytes;
+    } catch (error) {
+      this.stop();
+      throw error;
+    } finally {
+      this.#download.rest();
+    }
+  }
+
+  /** Ends the request at once. */
+  stop(): void {
+    this.#download.abort();
+  }
+
+  /** @returns how many bytes come before the part */
+  async #open(): Promise<number> {
+    this.#status = await this.#download.open(this.#fetch, this.#cache, `bytes=${this.#start}-${this.#end}`);
+    return this.isWhole ? this.#start : 0;
+  }
+}
