@@ -63,6 +63,10 @@ export class Releases {
   get staged(): Release | undefined {
     return this.#staged;
   }
+  /** Whether this worker has been asked for anything that needs a release. */
+  get isOpen(): boolean {
+    return this.#opening !== undefined;
+  }
   /** When a staged release becomes active. */
   get activation(): Activation {
     return this.#activation ?? (this.#staged ?? this.#active)?.manifest.activation ?? 'navigation';

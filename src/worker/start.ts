@@ -67,8 +67,11 @@ export function attend(parts: ReplyParts): void {
     event.waitUntil(replyTo(request, client, parts, (work) => event.waitUntil(work)).then((reply) => port.postMessage(reply)));
   });
   self.addEventListener('periodicsync' as 'sync', (event) => event.waitUntil(releases.open().then(() => updates.look())));
-  // Pages do the same, but there may be none. Nothing keeps the worker alive for this event.
-  registration.addEventListener('updatefound', () => void vet(registration, releases, updates, violations));
+  // Pages do the same, but there may be none that does. Nothing keeps the worker alive for this event, and the worker that is being installed
+  // gets it, too: it must leave the store to the active one.
+  registration.addEventListener('updatefound', () => {
+    if (releases.isOpen) void vet(registration, releases, updates, violations);
+  });
 }
 
 /** A rejected `respondWith` makes Firefox load the network's page, so not even a fault in the refusal may reject. */
