@@ -17,8 +17,7 @@ import { Timestamp } from './timestamp.js';
  * with `fromRoot`, then `loadRoot` for each stored root, `loadTimestamp`, `loadSnapshot`, `loadTargets`.
  */
 export class TrustedMetadata {
-  /** The moment that expiry is measured against, in milliseconds since 1970 (specification 5.1). */
-  readonly now: number;
+  readonly #now: number;
   #root: Root;
   #timestamp: Timestamp | undefined;
   #snapshot: Snapshot | undefined;
@@ -26,9 +25,16 @@ export class TrustedMetadata {
 
   private constructor(root: Root, now: number) {
     this.#root = root;
-    this.now = now;
+    this.#now = now;
   }
 
+  /**
+   * The moment that expiry is measured against, in milliseconds since 1970 (specification 5.1): the start of the refresh, but not before
+   * the trusted timestamp was signed, if that says when. A clock that was set back makes nothing fresh that has expired.
+   */
+  get now(): number {
+    return Math.max(this.#now, this.#timestamp?.signedAt ?? 0);
+  }
   get root(): Root {
     return this.#root;
   }

@@ -1,5 +1,5 @@
 import { headersFor } from '../release/manifest.js';
-import { type Purpose, resolveRoute } from '../release/route.js';
+import { type Purpose, type Route, resolveRoute } from '../release/route.js';
 import { STATUS_PAGE, type WorkerConfig } from '../release/config.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { TargetFile } from '../tuf/file.js';
@@ -70,10 +70,22 @@ function isStatusPage({ url }: Request, scope: URL): boolean {
   return [page.pathname, new URL('.', page).pathname].includes(new URL(url).pathname);
 }
 
+/**
+ * Where a URL leads in a release.
+ *
+ * @param release the release
+ * @param pathname the URL's path
+ * @param purpose what for
+ * @param scope the worker's scope
+ */
+export function routeIn({ manifest, targets }: Release, pathname: string, purpose: Purpose, scope: URL): Route | undefined {
+  return resolveRoute(manifest, (path) => targets.has(path), scope.pathname, pathname, purpose);
+}
+
 async function answerFrom(release: Release, purpose: Purpose, event: FetchEvent, parts: AnswerParts): Promise<Response> {
   const { manifest, targets } = release;
   const { pathname, search, href, origin } = new URL(event.request.url);
-  const route = resolveRoute(manifest, (path) => targets.has(path), parts.scope.pathname, pathname, purpose);
+  const route = routeIn(release, pathname, purpose, parts.scope);
   if (route?.kind === 'redirect') {
     const url = new URL(route.location, origin);
     // What was asked for goes along, unless the rule says otherwise.
@@ -100,7 +112,7 @@ async function answerFrom(release: Release, purpose: Purpose, event: FetchEvent,
  * The release that answers a request. A document gets the staged release if there is one, and nothing at all when the metadata has expired
  * and a refresh does not help. A page that is open stays on its release, with all that it starts.
  */
-async function releaseFor(purpose: Purpose, event: FetchEvent, { releases, updates }: AnswerParts): Promise<Release> {
+async function releaseFor(purpose: Purpose, event: FetchEvent, { releases, updates, scope }: AnswerParts): Promise<Release> {
   const extend = (work: Promise<unknown>): void => event.waitUntil(work);
   if (purpose === 'document') {
     await updates.activateForNavigation();
@@ -112,7 +124,11 @@ async function releaseFor(purpose: Purpose, event: FetchEvent, { releases, updat
   } else if (purpose === 'frame' && updates.freshness() !== 'fresh') {
     await updates.refresh(extend);
   }
-  const release = purpose === 'document' ? releases.active : await releases.ofRequest(event);
+  const path = new URL(event.request.url).pathname;
+  const release =
+    purpose === 'document'
+      ? releases.active
+      : await releases.ofRequest(event, (candidate) => routeIn(candidate, path, purpose, scope) !== undefined);
   if (!release) throw updates.failure ?? new VouchsafeError('not-found', 'No release is there yet.');
   return release;
 }

@@ -31,22 +31,22 @@ export class Pins {
   }
 
   /**
-   * The release of the client that a request comes from.
+   * The releases that a request may be of, the likeliest first.
    *
    * @param event a request
    * @param active what to assume where nobody stays on anything else
    */
-  async ofRequest({ clientId, request }: Pick<FetchEvent, 'clientId' | 'request'>, active: string): Promise<string> {
+  async ofRequest({ clientId, request }: Pick<FetchEvent, 'clientId' | 'request'>, active: string): Promise<readonly string[]> {
     const pinned = this.of(clientId);
-    if (pinned) return pinned;
+    if (pinned) return [pinned];
     const pins = [...this.#pins.values()];
-    if (pins.every(({ release }) => release === active)) return active;
+    if (pins.every(({ release }) => release === active)) return [active];
     // No client is named for a frame's document, and in Chromium for what a worker's worker asks for. The page or script that asks is known
-    // by its address; of two tabs with the same address, the one that was opened last is meant.
+    // by its address, which two tabs may share.
     const asking = await this.#clients.matchAll({ type: 'all', includeUncontrolled: true });
     const named = asking.filter(({ url }) => url.split('#', 1)[0] === request.referrer).flatMap(({ id }) => this.#pins.get(id) ?? []);
-    const [newest] = named.sort((a, b) => b.time - a.time);
-    return newest?.release ?? this.of(request.referrer) ?? active;
+    const newestFirst = named.sort((a, b) => b.time - a.time).map(({ release }) => release);
+    return [...new Set([...newestFirst, this.of(request.referrer) ?? active])];
   }
 
   /**

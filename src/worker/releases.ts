@@ -119,11 +119,20 @@ export class Releases {
     return restored;
   }
 
-  /** The release that answers a client's requests. */
-  async ofRequest(event: Pick<FetchEvent, 'clientId' | 'request'>): Promise<Release | undefined> {
+  /**
+   * The release that answers a request: that of its page.
+   *
+   * @param event the request
+   * @param hasFile whether a release has what is asked for. It decides where the browser does not say which of two tabs asks
+   */
+  async ofRequest(
+    event: Pick<FetchEvent, 'clientId' | 'request'>,
+    hasFile: (release: Release) => boolean,
+  ): Promise<Release | undefined> {
     if (!this.#active) return undefined;
-    const key = await this.pins.ofRequest(event, this.#active.key);
-    return (await this.get(key)) ?? this.#active;
+    const keys = await this.pins.ofRequest(event, this.#active.key);
+    const releases = (await Promise.all(keys.map((key) => this.get(key)))).filter((release) => release !== undefined);
+    return releases.find(hasFile) ?? releases[0] ?? this.#active;
   }
 
   /** The files that the releases before the newest have under a target path. */

@@ -1,8 +1,7 @@
 import { headersFor, matches } from '../release/manifest.js';
-import { resolveRoute } from '../release/route.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { checkFile, type TargetFile } from '../tuf/file.js';
-import { type AnswerParts, answer } from './answerer.js';
+import { type AnswerParts, answer, routeIn } from './answerer.js';
 import { diagnose } from './diagnosis.js';
 import type { Release } from './release.js';
 import { outside, routeRequest } from './route-request.js';
@@ -29,7 +28,7 @@ export async function answerReportOnly(event: FetchEvent, parts: AnswerParts): P
     await updates.activateForNavigation();
     event.waitUntil(updates.look());
   }
-  const release = await releases.ofRequest(event);
+  const release = await releases.ofRequest(event, () => true);
   const file = release && expected(release, event, parts);
   if (release && file && 'path' in file && release.manifest.enforce.some((pattern) => matches(pattern, file.path))) {
     return answer(event, parts);
@@ -49,15 +48,16 @@ export async function answerReportOnly(event: FetchEvent, parts: AnswerParts): P
 
 /** The file that a request would be answered with, or why it would be refused; undefined when it would be redirected. */
 function expected(
-  { manifest, targets }: Release,
+  release: Release,
   { request }: FetchEvent,
   { config, scope }: AnswerParts,
 ): TargetFile | VouchsafeError | undefined {
+  const { manifest, targets } = release;
   const wanted = routeRequest(request, scope, config.passthrough);
   if (wanted instanceof VouchsafeError) return wanted;
   if (wanted === 'network') return undefined;
   if (wanted === 'external') return targets.get(manifest.external.get(request.url) ?? '') ?? outside(request);
-  const route = resolveRoute(manifest, (path) => targets.has(path), scope.pathname, new URL(request.url).pathname, wanted);
+  const route = routeIn(release, new URL(request.url).pathname, wanted, scope);
   if (route?.kind === 'redirect') return undefined;
   const file = route && targets.get(route.path);
   return file ?? new VouchsafeError('not-found', 'The signed release has no such file.', { url: request.url });
