@@ -42,27 +42,52 @@ export interface AnswerParts {
  */
 export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Response> {
   const { request } = event;
-  const { config, scope, releases, updates } = parts;
-  const wanted = routeRequest(request, scope, config.passthrough);
+  const wanted = routeRequest(request, parts.scope, parts.config.passthrough);
   // A request that the page takes back, or an API that is down, is no refusal of ours.
   if (wanted === 'network') return fetch(request).catch(() => Response.error());
-  await releases.open();
+  await parts.releases.open();
   // Unregistered by the signers; until its last page has gone the worker is still asked.
-  if (releases.active?.manifest.tombstone) return fetch(request);
+  if (parts.releases.active?.manifest.tombstone) return fetch(request);
   if (wanted instanceof VouchsafeError) throw wanted;
   if (wanted === 'external') {
     const release = await releaseFor('subresource', event, parts);
-    const file = release.targets.get(release.manifest.external.get(request.url) ?? '');
-    if (!file) throw outside(request);
+    const file = externalFile(release, request);
+    if (file instanceof VouchsafeError) throw file;
     return answerWith(file, 200, release, event, parts);
   }
-  // An app in a frame of another site's page is a document of its own, or it would never get a newer release.
-  const purpose = wanted === 'frame' && (await parts.isEmbedded()) ? 'document' : wanted;
-  const release = await releaseFor(purpose, event, parts);
-  // Whoever wants to know why pages are refused must not be refused, too.
-  if (purpose !== 'subresource' && updates.freshness() === 'frozen' && !isStatusPage(request, scope)) throw updates.frozen(release);
-  if (event.resultingClientId) event.waitUntil(releases.pins.pin(event, release.key));
-  return answerFrom(release, purpose, event, parts);
+  const purpose = await purposeOf(wanted, parts);
+  return answerFrom(await releaseFor(purpose, event, parts), purpose, event, parts);
+}
+
+/**
+ * The file that a request is to be answered with, for those who get its bytes themselves.
+ *
+ * @param release the release of the request's page
+ * @param request the request
+ * @param parts what answers are made from
+ * @returns the file, or why the request is refused; undefined when there is nothing to verify: data from elsewhere, a redirect
+ */
+export function expectedFile(release: Release, request: Request, { config, scope }: AnswerParts): TargetFile | VouchsafeError | undefined {
+  const wanted = routeRequest(request, scope, config.passthrough);
+  if (wanted === 'network') return undefined;
+  if (wanted instanceof VouchsafeError) return wanted;
+  if (wanted === 'external') return externalFile(release, request);
+  const route = routeIn(release, new URL(request.url).pathname, wanted, scope);
+  if (route?.kind === 'redirect') return undefined;
+  return (route && release.targets.get(route.path)) ?? noSuchFile(request);
+}
+
+function externalFile({ manifest, targets }: Release, request: Request): TargetFile | VouchsafeError {
+  return targets.get(manifest.external.get(request.url) ?? '') ?? outside(request);
+}
+
+function noSuchFile({ url }: Request): VouchsafeError {
+  return new VouchsafeError('not-found', 'The signed release has no such file.', { url });
+}
+
+/** An app in a frame of another site's page is a document of its own, or it would never get a newer release. */
+async function purposeOf(wanted: Purpose, { isEmbedded }: AnswerParts): Promise<Purpose> {
+  return wanted === 'frame' && (await isEmbedded()) ? 'document' : wanted;
 }
 
 function isStatusPage({ url }: Request, scope: URL): boolean {
@@ -84,7 +109,7 @@ export function routeIn({ manifest, targets }: Release, pathname: string, purpos
 
 async function answerFrom(release: Release, purpose: Purpose, event: FetchEvent, parts: AnswerParts): Promise<Response> {
   const { manifest, targets } = release;
-  const { pathname, search, href, origin } = new URL(event.request.url);
+  const { pathname, search, origin } = new URL(event.request.url);
   const route = routeIn(release, pathname, purpose, parts.scope);
   if (route?.kind === 'redirect') {
     const url = new URL(route.location, origin);
@@ -96,7 +121,7 @@ async function answerFrom(release: Release, purpose: Purpose, event: FetchEvent,
   if (!file) {
     // Browsers guess this name for every site; that it has none is neither an attack nor a mistake.
     if (pathname === '/favicon.ico') return new Response(null, { status: 404 });
-    throw new VouchsafeError('not-found', 'The signed release has no such file.', { url: href });
+    throw noSuchFile(event.request);
   }
   try {
     return await answerWith(file, route.status, release, event, parts);
@@ -111,9 +136,15 @@ async function answerFrom(release: Release, purpose: Purpose, event: FetchEvent,
 /**
  * The release that answers a request. A document gets the staged release if there is one, and nothing at all when the metadata has expired
  * and a refresh does not help. A page that is open stays on its release, with all that it starts.
+ *
+ * @param purpose what for
+ * @param event the request
+ * @param parts what answers are made from
+ * @throws VouchsafeError when there is no release, or none that a page may be opened with
  */
-async function releaseFor(purpose: Purpose, event: FetchEvent, { releases, updates, scope }: AnswerParts): Promise<Release> {
+export async function releaseFor(purpose: Purpose, event: FetchEvent, { releases, updates, scope }: AnswerParts): Promise<Release> {
   const extend = (work: Promise<unknown>): void => event.waitUntil(work);
+  await releases.open();
   if (purpose === 'document') {
     await updates.activateForNavigation();
     if (updates.freshness() === 'fresh') extend(updates.look());
@@ -125,11 +156,13 @@ async function releaseFor(purpose: Purpose, event: FetchEvent, { releases, updat
     await updates.refresh(extend);
   }
   const path = new URL(event.request.url).pathname;
-  const release =
-    purpose === 'document'
-      ? releases.active
-      : await releases.ofRequest(event, (candidate) => routeIn(candidate, path, purpose, scope) !== undefined);
+  const hasFile = (release: Release) => routeIn(release, path, purpose, scope) !== undefined;
+  const release = purpose === 'document' ? releases.active : await releases.ofRequest(event, hasFile);
   if (!release) throw updates.failure ?? new VouchsafeError('not-found', 'No release is there yet.');
+  // Whoever wants to know why pages are refused must not be refused, too.
+  if (purpose !== 'subresource' && updates.freshness() === 'frozen' && !isStatusPage(event.request, scope))
+    throw updates.frozen(release);
+  if (event.resultingClientId) extend(releases.pins.pin(event, release.key));
   return release;
 }
 

@@ -1,10 +1,10 @@
 import { headersFor, matches } from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { checkFile, type TargetFile } from '../tuf/file.js';
-import { type AnswerParts, answer, routeIn } from './answerer.js';
+import { type AnswerParts, answer, expectedFile } from './answerer.js';
 import { diagnose } from './diagnosis.js';
 import type { Release } from './release.js';
-import { outside, routeRequest } from './route-request.js';
+import { routeRequest } from './route-request.js';
 import { fileKey } from './verified-files.js';
 
 /** Bytes. What is larger is not read a second time only to be compared. */
@@ -29,7 +29,7 @@ export async function answerReportOnly(event: FetchEvent, parts: AnswerParts): P
     event.waitUntil(updates.look());
   }
   const release = await releases.ofRequest(event, () => true);
-  const file = release && expected(release, event, parts);
+  const file = release && expectedFile(release, request, parts);
   if (release && file && 'path' in file && release.manifest.enforce.some((pattern) => matches(pattern, file.path))) {
     return answer(event, parts);
   }
@@ -44,23 +44,6 @@ export async function answerReportOnly(event: FetchEvent, parts: AnswerParts): P
     );
   }
   return response;
-}
-
-/** The file that a request would be answered with, or why it would be refused; undefined when it would be redirected. */
-function expected(
-  release: Release,
-  { request }: FetchEvent,
-  { config, scope }: AnswerParts,
-): TargetFile | VouchsafeError | undefined {
-  const { manifest, targets } = release;
-  const wanted = routeRequest(request, scope, config.passthrough);
-  if (wanted instanceof VouchsafeError) return wanted;
-  if (wanted === 'network') return undefined;
-  if (wanted === 'external') return targets.get(manifest.external.get(request.url) ?? '') ?? outside(request);
-  const route = routeIn(release, new URL(request.url).pathname, wanted, scope);
-  if (route?.kind === 'redirect') return undefined;
-  const file = route && targets.get(route.path);
-  return file ?? new VouchsafeError('not-found', 'The signed release has no such file.', { url: request.url });
 }
 
 async function compare(

@@ -1,0 +1,228 @@
+import 'fake-indexeddb/auto';
+import { deleteDB } from 'idb';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { WorkerEvent } from '../../src/messages/messages.js';
+import { Store } from '../../src/store/store.js';
+import { VouchsafeError } from '../../src/tuf/errors.js';
+import { Refresher } from '../../src/tuf/refresher.js';
+import { ChunkedFiles } from '../../src/worker/chunked-files.js';
+import { Releases } from '../../src/worker/releases.js';
+import { Updates } from '../../src/worker/updates.js';
+import { VerifiedFiles } from '../../src/worker/verified-files.js';
+import { ViolationLog } from '../../src/worker/violation-log.js';
+import { RepositorySimulator } from '../repository-simulator.js';
+
+// The orders of events that a browser test cannot force. The browser tests run the same class on real parts.
+const scope = new URL('https://repository.test/');
+const manifest = JSON.stringify({
+  vouchsafe: 1,
+  navigation: { index: 'index.html' },
+  content_types: {},
+  headers: [],
+  offline_seconds: 60,
+});
+
+let repository: RepositorySimulator;
+let store: Store;
+let events: WorkerEvent[];
+
+const release = (text: string) => repository.release({ 'vouchsafe.json': manifest, 'index.html': text, 'shared.js': 'shared' });
+
+/** The parts of a worker that has just been started on what is stored. */
+function startedWorker() {
+  events = [];
+  const announce = async (event: WorkerEvent) => void events.push(event);
+  const root = new TextDecoder().decode(repository.files.get('/metadata/1.root.json'));
+  const config = { roots: [root], metadata: 'metadata/', targets: 'targets/', passthrough: [] };
+  store = new Store(scope.href);
+  const violations = new ViolationLog(store, announce);
+  const onDamage = (error: unknown) => void violations.record(error, 'storage');
+  const refresher = () =>
+    new Refresher({
+      root: releases.roots[0] ?? new Uint8Array(),
+      store,
+      fetch: repository.fetch,
+      metadataUrl: `${scope.href}metadata/`,
+      targetsUrl: `${scope.href}targets/`,
+    });
+  const files = new VerifiedFiles(store, refresher, (path) => releases.older(path), onDamage);
+  const chunks = new ChunkedFiles(store, () => `${scope.href}targets/`, onDamage);
+  const clients = { matchAll: async () => openClients as unknown as readonly Client[] } as Pick<Clients, 'matchAll'>;
+  const releases: Releases = new Releases(config, store, violations, clients, (file, consistentSnapshot) =>
+    files.read({ consistentSnapshot }, file),
+  );
+  const standDown = vi.fn(async () => {});
+  const updates = new Updates({ releases, files, chunks, store, violations, announce, refresher, standDown });
+  return { releases, updates, standDown };
+}
+
+/** The pages that are open. */
+let openClients: { id: string; url: string }[] = [];
+
+const violations = () => events.filter(({ vouchsafe }) => vouchsafe === 'violation');
+
+beforeEach(async () => {
+  repository = await RepositorySimulator.create();
+  vi.stubGlobal('fetch', repository.fetch);
+  await release('one');
+});
+afterEach(async () => {
+  openClients = [];
+  vi.unstubAllGlobals();
+  await deleteDB(`vouchsafe ${scope.href}`);
+});
+
+describe('Updates', () => {
+  it('activates the first release, stages the next, and activates that at a navigation', async () => {
+    const { updates, releases } = startedWorker();
+    expect(await updates.update()).toMatchObject({ outcome: 'activated' });
+    const first = releases.active?.id;
+    await release('two');
+    expect(await updates.update()).toMatchObject({ outcome: 'staged' });
+    expect(releases.active?.id).toBe(first);
+    await updates.activateForNavigation();
+    expect(releases.active?.id).not.toBe(first);
+    expect(violations()).toEqual([]);
+  });
+
+  it('under `prompt` activates when it is asked to, not at a navigation; the app can say so against the manifest', async () => {
+    const { updates, releases } = startedWorker();
+    await updates.update();
+    await releases.setActivation('prompt');
+    await release('two');
+    await updates.update();
+    await updates.activateForNavigation();
+    expect(releases.active?.id).toMatch(/^1-/);
+    // Another life of the worker remembers it.
+    const later = startedWorker();
+    await later.releases.open();
+    await later.updates.activateForNavigation();
+    expect(later.releases.active?.id).toMatch(/^1-/);
+    expect(await later.updates.activate()).toMatchObject({ id: expect.stringMatching(/^2-/) });
+  });
+
+  it('under `immediate` activates as soon as the release is complete', async () => {
+    const { updates, releases } = startedWorker();
+    await updates.update();
+    await releases.setActivation('immediate');
+    await release('two');
+    expect(await updates.update()).toMatchObject({ outcome: 'activated', release: { id: expect.stringMatching(/^2-/) } });
+    expect(releases.active?.id).toMatch(/^2-/);
+  });
+
+  it('looks again only after a while when nobody asks', async () => {
+    const { updates } = startedWorker();
+    await updates.look();
+    const asked = repository.requests.length;
+    expect(asked).toBeGreaterThan(0);
+    await updates.look();
+    expect(repository.requests.length).toBe(asked);
+    await updates.update();
+    expect(repository.requests.length).toBeGreaterThan(asked);
+  });
+
+  it('C9 keeps staged and active apart when an update ends while a slow disk still activates', async () => {
+    const { updates } = startedWorker();
+    await updates.update();
+    await release('two');
+    await updates.update();
+    const activate = store.activate.bind(store);
+    let written = () => {};
+    const disk = new Promise<void>((resolve) => {
+      written = resolve;
+    });
+    vi.spyOn(store, 'activate').mockImplementationOnce(async (key) => {
+      await activate(key);
+      await disk;
+    });
+    const activated = updates.activate();
+    const updated = updates.update();
+    // The update has asked the repository all it asks, and is left alone with the store for a while.
+    await vi.waitFor(() => expect(repository.requests.at(-1)).toBe('/metadata/timestamp.json'));
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    written();
+    await activated;
+    expect(await updated).toEqual({ outcome: 'current' });
+    expect((await store.loadState()).staged).toBeUndefined();
+    expect(violations()).toEqual([]);
+  });
+
+  it('C8 finds its release again after the store failed once, with the server gone', async () => {
+    await startedWorker().updates.update();
+    const { releases } = startedWorker();
+    repository.answer = () => {
+      throw new TypeError('offline');
+    };
+    vi.spyOn(store, 'loadState').mockRejectedValueOnce(new VouchsafeError('storage', 'held'));
+    await releases.open();
+    expect(releases.active).toBeUndefined();
+    await releases.open();
+    expect(releases.active).toMatchObject({ files: 3 });
+  });
+
+  it('downloads nothing again that a killed update had stored', async () => {
+    await startedWorker().updates.update();
+    await repository.release({ 'vouchsafe.json': manifest, 'index.html': 'two', 'shared.js': 'shared', 'a.js': 'a', 'b.js': 'b' });
+    repository.answer = (path) => (path.endsWith('b.js') ? new Response(null, { status: 500 }) : undefined);
+    expect(await startedWorker().updates.update()).toMatchObject({
+      outcome: 'failed',
+      refusal: { code: 'unreachable', facts: { status: 500 } },
+    });
+    repository.answer = undefined;
+    repository.requests.length = 0;
+    expect(await startedWorker().updates.update()).toMatchObject({ outcome: 'staged' });
+    expect(
+      repository.requests.filter((path) => path.startsWith('/targets/')).map((path) => path.split('.').slice(1).join('.')),
+    ).toEqual(['b.js']);
+  });
+
+  it('a release without a manifest, or with one of a later format, is refused and what runs goes on', async () => {
+    const { updates, releases } = startedWorker();
+    await updates.update();
+    await repository.release({ 'index.html': 'two' });
+    expect(await updates.update()).toMatchObject({
+      outcome: 'failed',
+      refusal: { code: 'not-found', facts: { path: 'vouchsafe.json' } },
+    });
+    await repository.release({ 'index.html': 'two', 'vouchsafe.json': manifest.replace('1', '2') });
+    expect(await updates.update()).toMatchObject({ outcome: 'failed', refusal: { code: 'unsupported' } });
+    expect(releases.active).toMatchObject({ files: 3 });
+  });
+
+  it('C14 keeps the files of a release that a page stays on, and forgets them when the page is gone', async () => {
+    const { updates, releases } = startedWorker();
+    await updates.update();
+    const first = releases.active;
+    openClients = [{ id: 'tab', url: `${scope.href}` }];
+    const request = { mode: 'navigate', url: scope.href } as unknown as globalThis.Request;
+    await releases.pins.pin({ resultingClientId: 'tab', request }, first?.key ?? '');
+    await release('two');
+    await updates.update();
+    await updates.activate();
+    const hash = first?.targets.get('index.html')?.hashes.sha256 ?? '';
+    expect(await store.storedHashes()).toContain(hash);
+    const event = { clientId: 'tab', request: { referrer: '' } } as unknown as FetchEvent;
+    expect((await releases.ofRequest(event, () => true))?.id).toBe(first?.id);
+    // And in the next life of the worker.
+    const later = startedWorker();
+    await later.releases.open();
+    expect((await later.releases.ofRequest(event, () => true))?.id).toBe(first?.id);
+
+    openClients = [];
+    vi.useFakeTimers({ now: Date.now() + 11_000, toFake: ['Date'] });
+    await later.releases.collect();
+    vi.useRealTimers();
+    expect(await store.storedHashes()).not.toContain(hash);
+    expect((await later.releases.ofRequest(event, () => true))?.id).toMatch(/^2-/);
+  });
+
+  it('stands down when a release says so, without its files', async () => {
+    const { updates, standDown } = startedWorker();
+    await updates.update();
+    await repository.release({ 'vouchsafe.json': JSON.stringify({ ...JSON.parse(manifest), tombstone: true }), 'index.html': 'plain' });
+    repository.requests.length = 0;
+    expect(await updates.update()).toMatchObject({ outcome: 'activated' });
+    expect(standDown).toHaveBeenCalledTimes(1);
+    expect(repository.requests.filter((path) => path.endsWith('index.html'))).toEqual([]);
+  });
+});
