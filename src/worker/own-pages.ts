@@ -1,5 +1,5 @@
 import { RESET_PAGE, STATUS_DATA } from '../release/config.js';
-import { statusFor, type ReplyParts } from './replies.js';
+import { type ReplyParts, statusFor } from './replies.js';
 import { isConfirmed, resetPage } from './reset-page.js';
 
 /**

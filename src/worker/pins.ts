@@ -44,7 +44,9 @@ export class Pins {
     // No client is named for a frame's document, and in Chromium for what a worker's worker asks for. The page or script that asks is known
     // by its address, which two tabs may share.
     const asking = await this.#clients.matchAll({ type: 'all', includeUncontrolled: true });
-    const named = asking.filter(({ url }) => url.split('#', 1)[0] === request.referrer).flatMap(({ id }) => this.#pins.get(id) ?? []);
+    const named = asking
+      .filter(({ url }) => url.split('#', 1)[0] === request.referrer)
+      .flatMap(({ id }) => this.#pins.get(id) ?? []);
     const newestFirst = named.sort((a, b) => b.time - a.time).map(({ release }) => release);
     return [...new Set([...newestFirst, this.of(request.referrer) ?? active])];
   }
@@ -61,7 +63,7 @@ export class Pins {
     const time = Date.now();
     await Promise.all(
       names.map((name) => {
-        if (!name || this.of(name) === release) return;
+        if (!name || this.of(name) === release) return undefined;
         this.#pins.set(name, { release, time });
         return this.#save(name, release, time);
       }),

@@ -219,7 +219,10 @@ describe('Updates', () => {
   it('stands down when a release says so, without its files', async () => {
     const { updates, standDown } = startedWorker();
     await updates.update();
-    await repository.release({ 'vouchsafe.json': JSON.stringify({ ...JSON.parse(manifest), tombstone: true }), 'index.html': 'plain' });
+    await repository.release({
+      'vouchsafe.json': JSON.stringify({ ...JSON.parse(manifest), tombstone: true }),
+      'index.html': 'plain',
+    });
     repository.requests.length = 0;
     expect(await updates.update()).toMatchObject({ outcome: 'activated' });
     expect(standDown).toHaveBeenCalledTimes(1);
