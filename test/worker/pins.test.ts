@@ -3,11 +3,12 @@ import type { Pin } from '../../src/store/store.js';
 import { Pins } from '../../src/worker/pins.js';
 
 const page = (id: string, url = 'https://app.example/') => ({ id, url });
-const navigation = (resultingClientId: string, url = 'https://app.example/') =>
-  ({ resultingClientId, request: { mode: 'navigate', url } }) as FetchEvent;
-const worker = (resultingClientId: string, url: string) =>
-  ({ resultingClientId, request: { mode: 'same-origin', url } }) as FetchEvent;
-const request = (clientId: string, referrer = '') => ({ clientId, request: { referrer } }) as FetchEvent;
+const navigation = (resultingClientId: string, url = 'https://app.example/') => ({
+  resultingClientId,
+  request: { mode: 'navigate', url },
+});
+const worker = (resultingClientId: string, url: string) => ({ resultingClientId, request: { mode: 'same-origin', url } });
+const request = (clientId: string, referrer = '') => ({ clientId, request: { referrer } });
 
 let open: { id: string; url: string }[];
 let saved: Map<string, Pin>;
@@ -17,7 +18,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date'] });
   open = [];
   saved = new Map();
-  const clients = { matchAll: async () => open } as unknown as Clients;
+  const clients = { matchAll: async () => open };
   pins = new Pins(clients, async (client, release, time) => void saved.set(client, { release, time }));
 });
 afterEach(() => void vi.useRealTimers());
@@ -52,7 +53,7 @@ describe('Pins', () => {
 
   it('does not ask the browser when every page is on the active release', async () => {
     const matchAll = vi.fn(async () => open);
-    pins = new Pins({ matchAll } as unknown as Clients, async () => {});
+    pins = new Pins({ matchAll }, async () => {});
     await pins.pin(navigation('tab'), 'one');
     expect(await pins.ofRequest(request('', 'https://app.example/'), 'one')).toEqual(['one']);
     expect(matchAll).not.toHaveBeenCalled();
