@@ -1,5 +1,5 @@
 import type { FetchFunction } from './download.js';
-import { VouchsafeError } from './errors.js';
+import { type Diagnosis, VouchsafeError, withFacts } from './errors.js';
 import { checkFile, inWords, type TargetFile } from './file.js';
 import { metadataName, targetLocation } from './layout.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
@@ -91,14 +91,22 @@ export class Refresher {
    *   was none yet
    * @param maxLength bytes to accept before giving up. More than the target's length accepts nothing more, but lets the `mismatch` say
    *   what came instead
+   * @param onMismatch looks at bytes that were refused and says what they seem to be, for the error's facts
    * @returns its bytes
    * @throws `mismatch`, `malformed` for a path that cannot be asked for, `unreachable`, `redirected`, `too-long`, `too-slow`
    */
-  async downloadTarget(target: TargetFile, consistentSnapshot?: boolean, maxLength = target.length): Promise<Uint8Array> {
+  async downloadTarget(
+    target: TargetFile,
+    consistentSnapshot?: boolean,
+    maxLength = target.length,
+    onMismatch?: (bytes: Uint8Array) => Promise<Diagnosis>,
+  ): Promise<Uint8Array> {
     const hasHash = consistentSnapshot ?? (this.#trusted ?? (await this.refresh())).root.consistentSnapshot;
     const facts = { path: target.path };
     const take = async (bytes: Uint8Array): Promise<Uint8Array> => {
-      await checkFile(bytes, target, facts);
+      await checkFile(bytes, target, facts).catch(async (error) => {
+        throw onMismatch ? withFacts(error, { diagnosis: await onMismatch(bytes) }) : error;
+      });
       return bytes;
     };
     return this.#targets.first({ name: targetLocation(target, hasHash), facts, maxLength, take, expected: inWords(target) });
