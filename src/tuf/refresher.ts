@@ -35,6 +35,8 @@ export interface UpdaterOptions {
   readonly targetsUrl: string | readonly string[];
   /** Told of each mirror that was passed over, and why. */
   readonly onMirrorFailure?: (error: VouchsafeError) => void;
+  /** Whether `fetch` has an HTTP cache, as browsers have: what is refused is then asked for once more past it. By default it has. */
+  readonly hasHttpCache?: boolean;
   /** Milliseconds since 1970; the system's clock by default. */
   readonly now?: () => number;
   readonly limits?: Partial<Limits>;
@@ -58,9 +60,9 @@ export class Refresher {
   constructor(options: UpdaterOptions) {
     this.#options = options;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const { fetch, metadataUrl, targetsUrl, onMirrorFailure } = options;
-    this.metadata = new Mirrors(metadataUrl, fetch, this.limits, onMirrorFailure);
-    this.#targets = new Mirrors(targetsUrl, fetch, this.limits, onMirrorFailure);
+    const { fetch, metadataUrl, targetsUrl, onMirrorFailure, hasHttpCache = true } = options;
+    this.metadata = new Mirrors(metadataUrl, fetch, this.limits, onMirrorFailure, hasHttpCache);
+    this.#targets = new Mirrors(targetsUrl, fetch, this.limits, onMirrorFailure, hasHttpCache);
   }
 
   /**
@@ -109,7 +111,15 @@ export class Refresher {
       });
       return bytes;
     };
-    return this.#targets.first({ name: targetLocation(target, hasHash), facts, maxLength, take, expected: inWords(target) });
+    return this.#targets.first({
+      name: targetLocation(target, hasHash),
+      facts,
+      maxLength,
+      take,
+      expected: inWords(target),
+      // A name with a hash in it stands for one content for ever.
+      cache: hasHash ? 'default' : 'no-cache',
+    });
   }
 
   async #refresh(): Promise<TrustedMetadata> {
