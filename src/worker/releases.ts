@@ -204,7 +204,7 @@ export class Releases {
    */
   async collect(isShort = false): Promise<void> {
     const { clients, names } = await this.pins.open();
-    const last = newest([...this.#others.keys()]);
+    const last = [...this.#others.keys()].sort(byAge).at(-1);
     for (const key of [...this.#others.keys()]) {
       if (clients.has(key)) continue;
       this.#restored.delete(key);
@@ -220,7 +220,7 @@ export class Releases {
     await this.#store.keepFiles(new Set(wanted));
   }
 
-  /** Every release that is stored and can be opened, the active one first. */
+  /** Every release that is stored and can be opened: the active one, the staged one, then those that pages stay on, oldest first. */
   async list(): Promise<StoredRelease[]> {
     const { clients } = await this.pins.open();
     const list: StoredRelease[] = [];
@@ -231,7 +231,7 @@ export class Releases {
     };
     add(this.#active, 'active');
     add(this.#staged, 'staged');
-    for (const key of clients.keys()) if (this.#others.has(key)) add(await this.get(key), 'pinned');
+    for (const key of [...clients.keys()].sort(byAge)) if (this.#others.has(key)) add(await this.get(key), 'pinned');
     return list;
   }
 }
@@ -242,6 +242,6 @@ function isRequired({ manifest }: Release, path: string): boolean {
 }
 
 /** Keys begin with the snapshot's version. */
-function newest(keys: readonly string[]): string | undefined {
-  return [...keys].sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))[0];
+function byAge(a: string, b: string): number {
+  return Number.parseInt(a, 10) - Number.parseInt(b, 10);
 }

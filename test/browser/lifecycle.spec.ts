@@ -127,8 +127,11 @@ test('register() tells of progress, a staged and an activated release, violation
     id: expect.stringMatching(/^2-/),
   });
   await expect.poll(() => heard(page)).toContainEqual(['activated', expect.objectContaining({ id: expect.stringMatching(/^2-/) })]);
-  expect(await page.evaluate(() => fetch('data.json').then((response) => response.json()))).toEqual({ says: 'more' });
+  // Also when the next release is active, until it navigates.
+  expect(await page.evaluate(() => fetch('data.json').then((response) => response.json()))).toEqual({ says: 'signed data' });
   expect(await page.evaluate(() => (window as unknown as Heard).vouchsafe.activate())).toBeUndefined();
+  await page.reload();
+  expect(await page.evaluate(() => fetch('data.json').then((response) => response.json()))).toEqual({ says: 'more' });
 });
 
 test('a frame in an open page gets the page’s release, and does not activate the staged one', async ({
