@@ -200,6 +200,7 @@ export class RepositorySimulator {
       root: this.files.get('/metadata/1.root.json') ?? this.root,
       store,
       fetch: this.fetch,
+      hasHttpCache: false,
       metadataUrl: 'https://repository.test/metadata/',
       targetsUrl: 'https://repository.test/targets/',
       now: () => this.now,

@@ -15,6 +15,8 @@ export interface ReceivedRequest {
   readonly at: number;
   /** Whether a lie answered it. */
   readonly lied: boolean;
+  /** What it was answered with, once the answer has left: the status, and bytes with the head. */
+  answered?: { readonly status: number; readonly bytes: number };
 }
 
 /** Which requests a lie answers: their path as sent, without the query. */
@@ -176,6 +178,10 @@ export class HostileServer {
     const { method = 'GET', headers } = request;
     const received: ReceivedRequest = { method, url, path, headers, at: Date.now(), lied: told !== undefined };
     this.requests.push(received);
+    const { bytesWritten } = request.socket;
+    response.on('finish', () => {
+      received.answered = { status: response.statusCode, bytes: request.socket.bytesWritten - bytesWritten };
+    });
     for (const listen of [...this.#waiting]) listen(received);
     if (told !== undefined) {
       if (!('hold' in told.lie)) return answerWithLie(told.lie, this.out, this.#inside(path), response);
@@ -198,6 +204,8 @@ export class HostileServer {
       response.writeHead(405, { allow: 'GET, HEAD' }).end();
     } else if (file === undefined) {
       response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }).end('Not found\n');
+    } else if (file.headers.etag !== undefined && request.headers['if-none-match'] === file.headers.etag) {
+      response.writeHead(304, file.headers).end();
     } else {
       response.writeHead(file.status, { ...file.headers, 'content-length': String(file.bytes.length) });
       response.end(request.method === 'HEAD' ? undefined : file.bytes);

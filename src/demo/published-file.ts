@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 
@@ -40,13 +41,12 @@ const locate = (directory: string, path: string): string | undefined => {
   return inside ? join(directory, decoded.endsWith('/') ? `${decoded}index.html` : decoded) : undefined;
 };
 
-/** Only a target's hash in its name allows a cache to keep it; metadata, and in a demo everything else, is asked for again. */
-const cacheControl = (path: string): string =>
-  /\/targets\/(?:.*\/)?[0-9a-f]{64,128}\.[^/]+$/.test(path)
-    ? 'public, max-age=31536000, immutable'
-    : path.includes('/metadata/')
-      ? 'no-store'
-      : 'no-cache';
+/** Only a target's hash in its name allows a cache to keep it; all else is asked for again, and metadata with a tag, so that it is short. */
+const cacheHeaders = (path: string, bytes: Uint8Array): Record<string, string> => {
+  if (/\/targets\/(?:.*\/)?[0-9a-f]{64,128}\.[^/]+$/.test(path)) return { 'cache-control': 'public, max-age=31536000, immutable' };
+  const isMetadata = path.includes('/metadata/');
+  return { 'cache-control': 'no-cache', ...(isMetadata && { etag: `"${createHash('sha256').update(bytes).digest('hex')}"` }) };
+};
 
 /**
  * Finds what an honest static server answers: the file, a directory's `index.html`, or, for a path without an extension, `404.html`
@@ -61,7 +61,7 @@ export async function findFile(directory: string, path: string): Promise<Publish
   const bytes = found === undefined ? undefined : await read(found);
   if (bytes !== undefined) {
     const type = extname(path) === '' ? 'text/html; charset=utf-8' : contentTypeOf(path);
-    return { status: 200, bytes, headers: { 'content-type': type, 'cache-control': cacheControl(path) } };
+    return { status: 200, bytes, headers: { 'content-type': type, ...cacheHeaders(path, bytes) } };
   }
   const page = extname(path) === '' ? await read(join(directory, '404.html')) : undefined;
   return page && { status: 404, bytes: page, headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-cache' } };

@@ -146,7 +146,12 @@ export type Request =
   /** Compare the worker script on the server with the signed one. */
   | { readonly vouchsafe: 'vet' }
   /** Record what a page noticed. */
-  | { readonly vouchsafe: 'report'; readonly refusal: Refusal };
+  | { readonly vouchsafe: 'report'; readonly refusal: Refusal }
+  /**
+   * To a worker that waits, from a page whose own worker has found it signed: replace that one now. Sent without a port. A signed worker
+   * waits for this while another one is active, since a page cannot tell one that does not wait from one that nobody signed.
+   */
+  | { readonly vouchsafe: 'take-over' };
 
 /** What each request is answered with. */
 export interface Replies {
@@ -182,5 +187,7 @@ export type WorkerEvent =
   | { readonly vouchsafe: 'activated'; readonly release: ReleaseSummary }
   | { readonly vouchsafe: 'violation'; readonly violation: Violation }
   | { readonly vouchsafe: 'state'; readonly freshness: Freshness }
+  /** How `vet` ended, to the pages that did not ask too: the new worker may take over before they have an answer of their own. */
+  | { readonly vouchsafe: 'vetted'; readonly vet: VetResult }
   /** The worker has unregistered, because the signers said so. */
   | { readonly vouchsafe: 'stood-down' };

@@ -3,8 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { HeaderRule } from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
-import { parseJson } from '../tuf/json.js';
 import type { TopLevelRole } from '../tuf/root.js';
+import {
+  addDeliveryOptions,
+  collect,
+  type DeliveryArguments,
+  deliveryOptions,
+  readJson,
+  standDownCommand,
+} from './cli-delivery.js';
 import { initText, ProgressLine, publishText } from './cli-output.js';
 import { describeRefusal } from './describe-refusal.js';
 import { daysInSeconds } from './expiry.js';
@@ -50,7 +57,8 @@ async function makeProgram(): Promise<Command> {
     .exitOverride()
     .showHelpAfterError('(run with --help for the options and examples)');
   addInit(program);
-  addPublish(program);
+  addPublish(publishCommand(program));
+  addPublish(standDownCommand(program));
   addServe(program);
   for (const command of program.commands) command.option('--verbose', 'show where an error came from');
   return program;
@@ -82,7 +90,7 @@ Examples:
     });
 }
 
-interface PublishArguments {
+interface PublishArguments extends DeliveryArguments {
   out: string;
   project: string;
   base: string;
@@ -93,10 +101,26 @@ interface PublishArguments {
   expires?: PublishOptions['expires'];
 }
 
-function addPublish(program: Command): void {
-  program
+function publishCommand(program: Command): Command {
+  return program
     .command('publish')
     .description('Sign a folder of static files as the next release, and write the site to deploy.')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  vouchsafe publish dist --out published
+  vouchsafe publish dist --out published --passthrough /api/ --headers headers.json
+  vouchsafe publish dist --out published --csp
+  vouchsafe publish site --out published --base /docs/ --no-fallback
+
+Run it again, with nothing changed, to renew metadata before it expires.`,
+    );
+}
+
+/** Standing down is a publish as well. */
+function addPublish(command: Command): void {
+  addDeliveryOptions(command)
     .argument('<directory>', 'folder with the built app')
     .requiredOption('--out <folder>', 'folder to write; keep it from one publish to the next')
     .option('--project <folder>', 'project folder with the keys', DEFAULT_PROJECT)
@@ -115,17 +139,7 @@ function addPublish(program: Command): void {
       'days until a role has to be signed again (repeatable; default targets=90 snapshot=30 timestamp=7)',
       collectExpiry,
     )
-    .addHelpText(
-      'after',
-      `
-Examples:
-  vouchsafe publish dist --out published
-  vouchsafe publish dist --out published --passthrough /api/ --headers headers.json
-  vouchsafe publish site --out published --base /docs/ --no-fallback
-
-Run it again, with nothing changed, to renew metadata before it expires.`,
-    )
-    .action(async (directory: string, options: PublishArguments) => {
+    .action(async (directory: string, options: PublishArguments, command: Command) => {
       const line = new ProgressLine(process.stderr);
       try {
         const report = await publish({
@@ -138,6 +152,7 @@ Run it again, with nothing changed, to renew metadata before it expires.`,
           headers: options.headers === undefined ? undefined : await readHeaders(options.headers),
           offlineSeconds: options.offlineDays,
           expires: options.expires,
+          ...(await deliveryOptions(options, command)),
           onProgress: (progress) => line.show(progress),
         });
         line.clear();
@@ -178,24 +193,11 @@ Browsers run service workers over HTTPS, and over HTTP on localhost only.`,
 }
 
 async function readHeaders(file: string): Promise<HeaderRule[]> {
-  let rules: unknown;
-  try {
-    rules = parseJson(await readFile(file));
-  } catch (error) {
-    throw new PublisherError(
-      'bad-option',
-      `The headers file ${file} cannot be read: ${error instanceof Error ? error.message : error}`,
-      error,
-    );
-  }
+  const rules = await readJson(file, 'headers');
   if (!Array.isArray(rules))
     throw new PublisherError('bad-option', `The headers file ${file} must hold a list of { "path", "set" }.`);
   // Each rule is checked by the manifest's own reader when it is put there.
-  return rules as HeaderRule[];
-}
-
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, value];
+  return rules as unknown as HeaderRule[];
 }
 
 function collectRole(

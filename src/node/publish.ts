@@ -4,6 +4,7 @@ import { type HeaderRule, MANIFEST_PATH } from '../release/manifest.js';
 import { type Expiry, nextRelease } from '../repository/release.js';
 import { describe as describeBytes, type TargetFile } from '../tuf/file.js';
 import { metadataName, targetLocation } from '../tuf/layout.js';
+import { type DeliveryOptions, deliver } from './delivery.js';
 import { describeFile, forEachConcurrently, Utf8Detector } from './describe-file.js';
 import { expiry } from './expiry.js';
 import { resolveFolders } from './folders.js';
@@ -14,11 +15,11 @@ import { type PublishReport, report } from './publish-report.js';
 import { releaseManifest } from './release-manifest.js';
 import { type SourceFile, scanFolder } from './scan-folder.js';
 import { selfCheck } from './self-check.js';
-import { checkBase, checkPassthrough, siteFiles } from './site.js';
+import { checkBase, checkPassthrough, ownFiles } from './site.js';
 import { warnings } from './warnings.js';
 
 /** What to publish, and how. */
-export interface PublishOptions {
+export interface PublishOptions extends DeliveryOptions {
   /** Folder with the built app. */
   readonly directory: string;
   /** Folder to write: what gets deployed. Kept from one publish to the next. */
@@ -81,12 +82,17 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
   const scan = await scanFolder(directory);
   const paths = scan.files.map(({ path }) => path);
   const passthrough = checkPassthrough(options.passthrough ?? [], base, paths);
-  const site = await siteFiles({ base, passthrough, roots: [...project.roots.values()], paths, bundles: options.bundles });
+  const reportOnly = options.reportOnly === true;
+  const own = await ownFiles({ base, passthrough, reportOnly, roots: [...project.roots.values()], bundles: options.bundles });
   const sources = await describeSources(scan.files, options.onProgress);
   const otherEncoding = sources.filter(({ isUtf8 }) => !isUtf8).map(({ target }) => target.path);
-  const manifest = releaseManifest(paths, otherEncoding, options);
+  const delivery = await deliver(scan.files, otherEncoding, own, options);
+  const manifest = releaseManifest(paths, otherEncoding, options, delivery.rules);
   const manifestTarget = { path: MANIFEST_PATH, ...(await describeBytes(manifest)) };
-  const targets = [...sources.map(({ target }) => target), manifestTarget];
+  const ownTargets = await Promise.all(
+    delivery.targets.map(async ({ path, bytes }) => ({ bytes, target: { path, ...(await describeBytes(bytes)) } })),
+  );
+  const targets = [...sources.map(({ target }) => target), ...ownTargets.map(({ target }) => target), manifestTarget];
 
   const output = await Output.open(out);
   try {
@@ -95,13 +101,18 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
     const timestamp = metadata.find(({ name }) => name === TIMESTAMP);
 
     await copyTargets(output, sources, options.onProgress);
+    for (const { target, bytes } of ownTargets) await output.write(TARGETS_FOLDER + targetFile(target), bytes);
     await output.write(TARGETS_FOLDER + targetFile(manifestTarget), manifest);
     for (const { name, bytes } of metadata) if (name !== TIMESTAMP) await output.write(METADATA_FOLDER + name, bytes);
     await check(out, project, previous, targets, timestamp?.bytes, now, options.onProgress);
-    for (const { path, bytes } of site) await output.write(path, bytes);
+    for (const { path, bytes } of delivery.site) await output.write(path, bytes);
+    if (delivery.isPlain) await copyPlain(output, sources);
     for (const [version, bytes] of project.roots) await output.write(METADATA_FOLDER + metadataName('root', version), bytes);
     if (timestamp !== undefined) await output.write(METADATA_FOLDER + TIMESTAMP, timestamp.bytes);
-    const notes = { skipped: scan.skipped, warnings: warnings(base, paths, options.headers ?? []) };
+    const notes = {
+      skipped: scan.skipped,
+      warnings: [...warnings(base, paths, options.headers ?? []), ...delivery.warnings],
+    };
     return report({ out, now, lives, project, previous, metadata, targets, written: output.written, ...notes });
   } finally {
     await output.close();
@@ -144,6 +155,11 @@ async function copyTargets(output: Output, files: readonly DescribedFile[], onPr
     await output.copy(source.file, TARGETS_FOLDER + targetFile(target), target);
     step(target.length);
   });
+}
+
+/** The app's files at their own URLs, for browsers without the worker. */
+async function copyPlain(output: Output, files: readonly DescribedFile[]): Promise<void> {
+  await forEachConcurrently(files, ({ source, target }) => output.copy(source.file, source.path, target));
 }
 
 async function check(

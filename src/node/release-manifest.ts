@@ -1,6 +1,7 @@
 import { lookup } from 'mrmime';
 import { type HeaderRule, MANIFEST_FORMAT, parseManifest } from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
+import type { Rules } from './delivery.js';
 import { PublisherError } from './publisher-error.js';
 import { isPage } from './scan-folder.js';
 
@@ -44,10 +45,16 @@ const OWN_TYPES = new Map([
  * @param paths target paths, without the manifest's own
  * @param otherEncoding those of them that are not UTF-8
  * @param options what the person who publishes said
+ * @param rules what policy and delivery put in
  * @returns the bytes of the target `vouchsafe.json`: the same for the same files and options, on any machine
  * @throws `bad-option` for a fallback that is not among the files, or headers that no manifest may have
  */
-export function releaseManifest(paths: readonly string[], otherEncoding: readonly string[], options: ServingOptions): Uint8Array {
+export function releaseManifest(
+  paths: readonly string[],
+  otherEncoding: readonly string[],
+  options: ServingOptions,
+  rules: Rules,
+): Uint8Array {
   const fallback = chooseFallback(paths, options.fallback);
   const offlineSeconds = options.offlineSeconds ?? OFFLINE_SECONDS;
   if (!Number.isSafeInteger(offlineSeconds) || offlineSeconds < 0) {
@@ -57,8 +64,10 @@ export function releaseManifest(paths: readonly string[], otherEncoding: readonl
     vouchsafe: MANIFEST_FORMAT,
     navigation: { index: INDEX, ...(fallback === undefined ? {} : { fallback }) },
     content_types: contentTypes(paths),
-    headers: [...OWN_RULES, ...withoutCharset(otherEncoding), ...(options.headers ?? [])],
+    headers: [...OWN_RULES, ...withoutCharset(otherEncoding), ...rules.policies, ...(options.headers ?? []), ...rules.lastHeaders],
     offline_seconds: offlineSeconds,
+    files: [...rules.lastFiles],
+    ...rules.fields,
   };
   const bytes = new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
   try {
@@ -76,8 +85,16 @@ export function releaseManifest(paths: readonly string[], otherEncoding: readonl
   return bytes;
 }
 
-/** One page named index.html is a single-page app, whose router owns every path. With more pages an unknown path is a mistake, and says so. */
-function chooseFallback(paths: readonly string[], wanted: string | false | undefined): string | undefined {
+/**
+ * The page for unknown paths. One page named index.html is a single-page app, whose router owns every path. With more pages an unknown path is a
+ * mistake, and says so.
+ *
+ * @param paths target paths
+ * @param wanted as in `ServingOptions`
+ * @returns its target path, or undefined for none
+ * @throws `bad-option` for a page that is not among the files
+ */
+export function chooseFallback(paths: readonly string[], wanted: string | false | undefined): string | undefined {
   if (wanted === false) return undefined;
   if (wanted === undefined) {
     const pages = paths.filter(isPage);
@@ -110,7 +127,11 @@ function withoutCharset(paths: readonly string[]): HeaderRule[] {
   });
 }
 
-function extensionOf(path: string): string {
+/**
+ * @param path target path
+ * @returns its extension in lower case, without the dot; empty when it has none
+ */
+export function extensionOf(path: string): string {
   return /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
 }
 

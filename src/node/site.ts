@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   ED25519_SCRIPT,
+  LOADER_PAGE,
   LOADER_SCRIPT,
   METADATA_FOLDER,
+  STATUS_PAGE,
   TARGETS_FOLDER,
   WORKER_SCRIPT,
   type WorkerConfig,
 } from '../release/config.js';
 import { isSystemError, PublisherError } from './publisher-error.js';
-import { isPage } from './scan-folder.js';
 
 /** The built scripts and the loader page, next to this module's folder in the package. */
 const BUNDLES = fileURLToPath(new URL('../bundles/', import.meta.url));
@@ -23,9 +24,9 @@ export interface SiteOptions {
   readonly passthrough: readonly string[];
   /** Every version of the root metadata, as signed, oldest first. */
   readonly roots: readonly Uint8Array[];
-  /** Target paths of the release. */
-  readonly paths: readonly string[];
-  /** Folder with `ed25519.js`, `worker.js`, `loader.js` and `loader.html`; the package's own by default. */
+  /** Whether the worker only reports what it would have refused. */
+  readonly reportOnly: boolean;
+  /** Folder with `ed25519.js`, `worker.js`, `loader.js`, `loader.html` and `status.html`; the package's own by default. */
   readonly bundles?: string | undefined;
 }
 
@@ -36,31 +37,42 @@ export interface SiteFile {
   readonly bytes: Uint8Array;
 }
 
+/** Our own part of a site. */
+export interface OwnFiles {
+  /**
+   * The scripts and the loader page, which browsers get at their URLs without the worker, in the order to write them in: a worker may import
+   * the script that came with it as soon as it is there. They are targets too, so that a replaced one can be told from a new one of ours.
+   */
+  readonly scripts: readonly SiteFile[];
+  readonly loaderPage: SiteFile;
+  readonly statusPage: SiteFile;
+}
+
 /**
- * The files of the output outside the TUF repository: the worker's scripts, the loader, and the loader page wherever somebody may enter
- * the site. None of them depends on what is in the app's files, so a release that has the same pages leaves them all as they are.
+ * Our own files. None of them depends on what is in the app's files, so that they stay as they are from release to release.
  *
  * @param options see there
- * @returns the files in the order to write them in: a worker may import the script that came with it as soon as it is there
+ * @returns the files, at the paths that they have as targets
  * @throws `bad-project` when the package has not been built
  */
-export async function siteFiles(options: SiteOptions): Promise<SiteFile[]> {
+export async function ownFiles(options: SiteOptions): Promise<OwnFiles> {
   const bundles = options.bundles ?? BUNDLES;
-  const [ed25519, worker, loader, page] = await Promise.all([
+  const [ed25519, worker, loader, page, status] = await Promise.all([
     readBundle(bundles, 'ed25519.js'),
     readBundle(bundles, 'worker.js'),
     readBundle(bundles, 'loader.js'),
     readBundle(bundles, 'loader.html'),
+    readBundle(bundles, 'status.html'),
   ]);
-  const loaderPage = Buffer.from(page.replaceAll('__BASE__', () => escapeHtml(options.base)));
-  // 404.html is what static hosts answer unknown paths with: a deep link into a single-page app ends there on the first visit.
-  const pages = new Set(['index.html', '404.html', ...options.paths.filter(isPage)]);
-  return [
-    { path: ED25519_SCRIPT, bytes: Buffer.from(ed25519) },
-    { path: WORKER_SCRIPT, bytes: Buffer.from(`self.vouchsafe=${workerConfig(options)};\n${worker}`) },
-    { path: LOADER_SCRIPT, bytes: Buffer.from(loader) },
-    ...[...pages].sort().map((path) => ({ path, bytes: loaderPage })),
-  ];
+  return {
+    scripts: [
+      { path: ED25519_SCRIPT, bytes: Buffer.from(ed25519) },
+      { path: WORKER_SCRIPT, bytes: Buffer.from(`self.vouchsafe=${workerConfig(options)};\n${worker}`) },
+      { path: LOADER_SCRIPT, bytes: Buffer.from(loader) },
+    ],
+    loaderPage: { path: LOADER_PAGE, bytes: Buffer.from(page.replaceAll('__BASE__', () => escapeHtml(options.base))) },
+    statusPage: { path: STATUS_PAGE, bytes: Buffer.from(status) },
+  };
 }
 
 /**
@@ -128,6 +140,7 @@ function workerConfig(options: SiteOptions): string {
     metadata: METADATA_FOLDER,
     targets: TARGETS_FOLDER,
     passthrough: options.passthrough,
+    ...(options.reportOnly && { reportOnly: true }),
   };
   return JSON.stringify(config);
 }

@@ -3,13 +3,15 @@ import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin, ResolvedConfig } from 'vite';
 import { publishText } from './cli-output.js';
+import type { DeliveryOptions } from './delivery.js';
 import { DEFAULT_PROJECT } from './project.js';
 import { type PublishOptions, publish } from './publish.js';
 import { checkBase } from './site.js';
 
 /** Options of the plugin: those of `publish`, except what Vite's configuration says already. */
 export interface VouchsafeOptions
-  extends Pick<PublishOptions, 'fallback' | 'passthrough' | 'headers' | 'offlineSeconds' | 'expires' | 'bundles'> {
+  extends Pick<PublishOptions, 'fallback' | 'passthrough' | 'headers' | 'offlineSeconds' | 'expires' | 'bundles'>,
+    Omit<DeliveryOptions, 'tombstone'> {
   /** Folder to write: what gets deployed, instead of `build.outDir`. Relative to Vite's root; `published` by default. */
   readonly out?: string;
   /** Project folder with the keys. Relative to Vite's root; `vouchsafe` by default. */

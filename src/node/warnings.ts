@@ -1,4 +1,6 @@
 import { type HeaderRule, matches } from '../release/manifest.js';
+import type { DeliveryOptions } from './delivery.js';
+import type { ServingOptions } from './release-manifest.js';
 import { isPage } from './scan-folder.js';
 
 /**
@@ -36,6 +38,43 @@ export function warnings(base: string, paths: readonly string[], headers: readon
     }
     // Almost always a misspelt pattern, and then a policy that silently does not apply.
     if (!paths.some((candidate) => matches(path, candidate))) found.push(`The header rule for ${path} matches no file.`);
+  }
+  return found;
+}
+
+/**
+ * What about the delivery is probably not what was meant, or must not be forgotten.
+ *
+ * @param paths target paths
+ * @param options as given
+ * @returns one sentence each
+ */
+export function deliveryWarnings(
+  paths: readonly string[],
+  {
+    csp,
+    reportOnly,
+    enforce = [],
+    headers = [],
+  }: Pick<DeliveryOptions, 'csp' | 'reportOnly' | 'enforce'> & Pick<ServingOptions, 'headers'>,
+): string[] {
+  const found: string[] = [];
+  if (reportOnly === true) {
+    found.push(
+      enforce.length === 0
+        ? 'The worker only reports: nothing is refused yet. Enforce paths one by one, then publish without report-only.'
+        : `The worker only reports: nothing is refused yet but ${enforce.join(', ')}.`,
+    );
+  } else if (enforce.length > 0) {
+    found.push('Paths to enforce are named, but the worker enforces all of them; that option is for report-only.');
+  }
+  for (const pattern of enforce) {
+    if (!paths.some((path) => matches(pattern, path))) found.push(`The path ${pattern} to enforce matches no file.`);
+  }
+  if (csp !== undefined && csp !== false) {
+    const name = 'content-security-policy';
+    for (const { path } of headers.filter(({ set }) => Object.hasOwn(set ?? {}, name)))
+      found.push(`The header rule for ${path} sets a policy of its own in place of the generated one.`);
   }
   return found;
 }

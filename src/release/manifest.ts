@@ -138,7 +138,18 @@ function readManifest(value: JsonValue): ReleaseManifest {
       actual: `format ${format}`,
     });
   }
-  const json = record(value, 'manifest', ['vouchsafe', 'navigation', 'content_types', 'headers', 'offline_seconds']);
+  const fields = [
+    'vouchsafe',
+    'navigation',
+    'content_types',
+    'headers',
+    'offline_seconds',
+    'files',
+    'external',
+    'enforce',
+    'tombstone',
+  ];
+  const json = record(value, 'manifest', fields);
   const { index, fallback } = record(json.navigation, 'navigation', ['index', 'fallback']);
   return {
     navigation: {
@@ -151,11 +162,14 @@ function readManifest(value: JsonValue): ReleaseManifest {
     },
     activation: 'navigation',
     lookSeconds: 60,
-    files: [],
+    files: asArray(json.files ?? [], 'files').map((item) => {
+      const rule = record(item, 'files', ['path', 'keep', 'optional']);
+      return { path: asString(rule.path, 'path'), keep: asString(rule.keep, 'keep') as Keep, optional: rule.optional === true };
+    }),
     chunks: new Map(),
-    external: new Map(),
-    enforce: [],
-    tombstone: false,
+    external: new Map(headers(json.external ?? {}, 'external')),
+    enforce: asArray(json.enforce ?? [], 'enforce').map((pattern) => asString(pattern, 'enforce')),
+    tombstone: json.tombstone === true,
     contentTypes: new Map(headers(json.content_types, 'content_types')),
     headers: asArray(json.headers, 'headers').map((item) => {
       const rule = record(item, 'headers', ['path', 'set']);

@@ -1,4 +1,4 @@
-import { download, type FetchFunction } from './download.js';
+import { type CacheMode, download, type FetchFunction } from './download.js';
 import { type ErrorFacts, VouchsafeError, withFacts } from './errors.js';
 import type { Limits } from './limits.js';
 
@@ -14,6 +14,8 @@ export interface Request<T> {
   readonly take: (bytes: Uint8Array) => Promise<T>;
   /** What was asked for in words, for the error when more comes. */
   readonly expected?: string;
+  /** How the HTTP cache takes part; `no-cache` by default. */
+  readonly cache?: CacheMode;
   /** Whether that there is no such file is an answer too. It counts when no mirror has it and one says so. */
   readonly mayBeMissing?: boolean;
 }
@@ -25,12 +27,14 @@ export class Mirrors {
   readonly #fetch: FetchFunction;
   readonly #limits: Limits;
   readonly #onFailure: (error: VouchsafeError) => void;
+  readonly #hasHttpCache: boolean;
 
   /**
    * @param urls absolute, with a trailing slash, in the order to ask them
    * @param fetch how to ask
    * @param limits bounds for each download
    * @param onFailure told of each failure that is not thrown
+   * @param hasHttpCache whether what is refused may have come from an HTTP cache, and is asked for once more past it
    * @throws TypeError without any URL
    */
   constructor(
@@ -38,12 +42,14 @@ export class Mirrors {
     fetch: FetchFunction,
     limits: Limits,
     onFailure: (error: VouchsafeError) => void = () => {},
+    hasHttpCache = false,
   ) {
     this.#urls = typeof urls === 'string' ? [urls] : [...urls];
     if (this.#urls.length === 0) throw new TypeError('There must be at least one URL.');
     this.#fetch = fetch;
     this.#limits = limits;
     this.#onFailure = (error) => onFailure(error);
+    this.#hasHttpCache = hasHttpCache;
   }
 
   /**
@@ -83,18 +89,29 @@ export class Mirrors {
   }
 
   async #ask<T>(base: string, request: Request<T>, failures: VouchsafeError[]): Promise<{ readonly value: T } | undefined> {
-    const { name, facts, maxLength, take, expected } = request;
+    const { name, facts, maxLength, take, expected, cache = 'no-cache' } = request;
     const url = base + name;
-    try {
-      return { value: await take(await download(this.#fetch, url, maxLength, this.#limits, expected)) };
-    } catch (thrown) {
-      const error = withFacts(thrown, { ...facts, url });
-      if (!(error instanceof VouchsafeError)) throw error;
-      failures.push(error);
-      // Asked last from now on, so that a slow one does not cost its time for every file. That there is no such file comes quickly.
-      if (!isMissing(error)) this.#urls.push(...this.#urls.splice(this.#urls.indexOf(base), 1));
-      return undefined;
+    const ask = async (mode: CacheMode): Promise<{ readonly value: T } | VouchsafeError> => {
+      try {
+        return { value: await take(await download(this.#fetch, url, maxLength, this.#limits, expected, mode)) };
+      } catch (thrown) {
+        const error = withFacts(thrown, { ...facts, url });
+        if (error instanceof VouchsafeError) return error;
+        throw error;
+      }
+    };
+    let answer = await ask(cache);
+    if (this.#hasHttpCache && answer instanceof VouchsafeError && mayBeCached(answer, cache)) {
+      const again = await ask('reload');
+      // A poisoned cache is worth a report, but stands in nobody's way.
+      if (!(again instanceof VouchsafeError)) this.#onFailure(answer);
+      if (!isSilence(again)) answer = again;
     }
+    if (!(answer instanceof VouchsafeError)) return answer;
+    failures.push(answer);
+    // Asked last from now on, so that a slow one does not cost its time for every file. That there is no such file comes quickly.
+    if (!isMissing(answer)) this.#urls.push(...this.#urls.splice(this.#urls.indexOf(base), 1));
+    return undefined;
   }
 
   /** Reports all failures but the one to throw, and returns that. */
@@ -113,4 +130,15 @@ export class Mirrors {
  */
 export function isMissing(error: unknown): boolean {
   return error instanceof VouchsafeError && (error.facts.status === 404 || error.facts.status === 403);
+}
+
+/** Whether an HTTP cache may have given what was refused. One that had to ask the server has its status from there. */
+function mayBeCached(error: VouchsafeError, cache: CacheMode): boolean {
+  return !isSilence(error) && (cache === 'default' || error.facts.status === undefined);
+}
+
+/** Whether no answer came, or not in time. */
+function isSilence(answer: unknown): boolean {
+  if (!(answer instanceof VouchsafeError)) return false;
+  return answer.code === 'too-slow' || (answer.code === 'unreachable' && answer.facts.status === undefined);
 }

@@ -1,5 +1,5 @@
 import type { FetchFunction } from './download.js';
-import { VouchsafeError } from './errors.js';
+import { type Diagnosis, VouchsafeError, withFacts } from './errors.js';
 import { checkFile, inWords, type TargetFile } from './file.js';
 import { metadataName, targetLocation } from './layout.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
@@ -35,6 +35,8 @@ export interface UpdaterOptions {
   readonly targetsUrl: string | readonly string[];
   /** Told of each mirror that was passed over, and why. */
   readonly onMirrorFailure?: (error: VouchsafeError) => void;
+  /** Whether `fetch` has an HTTP cache, as browsers have: what is refused is then asked for once more past it. By default it has. */
+  readonly hasHttpCache?: boolean;
   /** Milliseconds since 1970; the system's clock by default. */
   readonly now?: () => number;
   readonly limits?: Partial<Limits>;
@@ -58,9 +60,9 @@ export class Refresher {
   constructor(options: UpdaterOptions) {
     this.#options = options;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const { fetch, metadataUrl, targetsUrl, onMirrorFailure } = options;
-    this.metadata = new Mirrors(metadataUrl, fetch, this.limits, onMirrorFailure);
-    this.#targets = new Mirrors(targetsUrl, fetch, this.limits, onMirrorFailure);
+    const { fetch, metadataUrl, targetsUrl, onMirrorFailure, hasHttpCache = true } = options;
+    this.metadata = new Mirrors(metadataUrl, fetch, this.limits, onMirrorFailure, hasHttpCache);
+    this.#targets = new Mirrors(targetsUrl, fetch, this.limits, onMirrorFailure, hasHttpCache);
   }
 
   /**
@@ -91,17 +93,33 @@ export class Refresher {
    *   was none yet
    * @param maxLength bytes to accept before giving up. More than the target's length accepts nothing more, but lets the `mismatch` say
    *   what came instead
+   * @param onMismatch looks at bytes that were refused and says what they seem to be, for the error's facts
    * @returns its bytes
    * @throws `mismatch`, `malformed` for a path that cannot be asked for, `unreachable`, `redirected`, `too-long`, `too-slow`
    */
-  async downloadTarget(target: TargetFile, consistentSnapshot?: boolean, maxLength = target.length): Promise<Uint8Array> {
+  async downloadTarget(
+    target: TargetFile,
+    consistentSnapshot?: boolean,
+    maxLength = target.length,
+    onMismatch?: (bytes: Uint8Array) => Promise<Diagnosis>,
+  ): Promise<Uint8Array> {
     const hasHash = consistentSnapshot ?? (this.#trusted ?? (await this.refresh())).root.consistentSnapshot;
     const facts = { path: target.path };
     const take = async (bytes: Uint8Array): Promise<Uint8Array> => {
-      await checkFile(bytes, target, facts);
+      await checkFile(bytes, target, facts).catch(async (error) => {
+        throw onMismatch ? withFacts(error, { diagnosis: await onMismatch(bytes) }) : error;
+      });
       return bytes;
     };
-    return this.#targets.first({ name: targetLocation(target, hasHash), facts, maxLength, take, expected: inWords(target) });
+    return this.#targets.first({
+      name: targetLocation(target, hasHash),
+      facts,
+      maxLength,
+      take,
+      expected: inWords(target),
+      // A name with a hash in it stands for one content for ever.
+      cache: hasHash ? 'default' : 'no-cache',
+    });
   }
 
   async #refresh(): Promise<TrustedMetadata> {

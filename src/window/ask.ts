@@ -17,8 +17,33 @@ const ASK_AGAIN_AFTER = 2_000;
  * @throws RefusedError with the worker's code
  */
 export function ask<Name extends keyof Replies>(
-  registration: ServiceWorkerRegistration,
+  registration: Pick<ServiceWorkerRegistration, 'active'>,
   request: Extract<Request, { vouchsafe: Name }>,
+): Promise<Replies[Name]> {
+  return askUntil(() => registration.active, request);
+}
+
+/**
+ * The same, of this worker and no other: for what its successor must not answer.
+ *
+ * @param worker who is asked
+ * @param request what to ask
+ * @param signal ends the asking
+ * @returns the reply's value
+ * @throws RefusedError with the worker's code; the signal's reason
+ */
+export function askWorker<Name extends keyof Replies>(
+  worker: ServiceWorker,
+  request: Extract<Request, { vouchsafe: Name }>,
+  signal: AbortSignal,
+): Promise<Replies[Name]> {
+  return askUntil(() => worker, request, signal);
+}
+
+function askUntil<Name extends keyof Replies>(
+  worker: () => ServiceWorker | null,
+  request: Extract<Request, { vouchsafe: Name }>,
+  signal?: AbortSignal,
 ): Promise<Replies[Name]> {
   return new Promise((resolve, reject) => {
     const send = () => {
@@ -29,9 +54,13 @@ export function ask<Name extends keyof Replies>(
         if (data.ok) resolve(data.value);
         else reject(new RefusedError(data.refusal));
       };
-      registration.active?.postMessage(request, [port2]);
+      worker()?.postMessage(request, [port2]);
     };
     const timer = setInterval(send, ASK_AGAIN_AFTER);
+    signal?.addEventListener('abort', () => {
+      clearInterval(timer);
+      reject(signal.reason);
+    });
     send();
   });
 }

@@ -3,8 +3,8 @@
  * first release is, and loads the same URL again, which the worker then answers. The app itself never runs from here.
  */
 import type { Progress, Refusal } from '../messages/messages.js';
+import { Connection } from './connection.js';
 import { RefusedError } from './errors.js';
-import { register } from './register.js';
 
 /**
  * How often in a row one tab may come back here before the loader says so instead of loading once more. A hard reload comes back once;
@@ -28,9 +28,15 @@ void load();
 
 async function load(): Promise<void> {
   try {
-    const vouchsafe = await register({ worker: `${base}vouchsafe-worker.js`, scope: base });
-    vouchsafe.addEventListener('progress', ({ detail }) => showProgress(detail));
-    const result = await vouchsafe.update();
+    const worker = await Connection.open({ worker: `${base}vouchsafe-worker.js`, scope: base });
+    const standsDown = new Promise<'stood-down'>((resolve) => {
+      worker.listen((event) => {
+        if (event.vouchsafe === 'progress') showProgress(event.progress);
+        else if (event.vouchsafe === 'stood-down') resolve('stood-down');
+      });
+    });
+    const result = await Promise.race([standsDown, worker.ask({ vouchsafe: 'update' })]);
+    if (result === 'stood-down') return leaveForGood();
     // A release from before is shown also when the update failed: the worker decides whether it may still run.
     if (result.outcome === 'failed' && result.freshness === 'empty') return showRefusal(result.refusal);
     if (countReturn() > RETURNS_ALLOWED) {
@@ -47,6 +53,13 @@ async function load(): Promise<void> {
     const refusal: Refusal = error instanceof RefusedError ? error : { code: 'unsupported', message: String(error), facts: {} };
     showRefusal(refusal);
   }
+}
+
+/** Without the worker, the server has the word again. If all it has to say is this page, loading it once more will not help. */
+function leaveForGood(): void {
+  const message = 'The signers of this site have ended these checks, but the server still answers with the page that begins them.';
+  if (countReturn() === 1) location.reload();
+  else showRefusal({ code: 'unsupported', message, facts: { url: location.href } });
 }
 
 function showProgress({ files, totalFiles, bytes, totalBytes }: Progress): void {

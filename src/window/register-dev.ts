@@ -1,4 +1,4 @@
-import type { ReleaseSummary, Status, UpdateResult } from '../messages/messages.js';
+import type { ReleaseSummary, Status, UpdateResult, VerifyResult } from '../messages/messages.js';
 import { RefusedError } from './errors.js';
 import type { RegisterOptions, Vouchsafe } from './register.js';
 
@@ -38,5 +38,13 @@ class NoWorker extends EventTarget implements Vouchsafe {
 
   async activate(): Promise<ReleaseSummary | undefined> {
     return undefined;
+  }
+
+  async reload(): Promise<void> {
+    location.reload();
+  }
+
+  async verify(): Promise<VerifyResult> {
+    return { files: 0, bytes: 0, healed: [], failed: [] };
   }
 }

@@ -1,33 +1,57 @@
 import type {
   Freshness,
   Progress,
+  Refusal,
   ReleaseSummary,
-  Replies,
-  Request,
   Status,
   UpdateResult,
+  VerifyResult,
   Violation,
   WorkerEvent,
 } from '../messages/messages.js';
-import { ask } from './ask.js';
+import type { Activation } from '../release/manifest.js';
+import { Connection, type WorkerLocation } from './connection.js';
 import { RefusedError } from './errors.js';
+import { lockPage } from './lock.js';
+import { type LookOptions, registerPeriodicSync, scheduleLooks } from './look-schedule.js';
+import { askToPersist } from './persist.js';
+import { uncontrolled, WorkerWatch } from './watch.js';
 
-export type { Freshness, Progress, ReleaseSummary, Status, TrustedRole, UpdateResult, Violation } from '../messages/messages.js';
+export type {
+  Freshness,
+  Progress,
+  ReleaseSummary,
+  Status,
+  TrustedRole,
+  UpdateResult,
+  VerifyResult,
+  Violation,
+} from '../messages/messages.js';
+export type { Activation, LookOptions };
 export { RefusedError };
 
-/** Where the worker is. */
-export interface RegisterOptions {
-  /** URL of the worker script. Default: the script of the worker that controls this page, else `/vouchsafe-worker.js`. */
-  readonly worker?: string;
-  /** Default: the folder of the worker script. */
-  readonly scope?: string;
+/** Where the worker is, and what the page does beside it. */
+export interface RegisterOptions extends WorkerLocation {
+  /**
+   * When a newer release becomes the active one, whatever the signed manifest says. The worker keeps to what the last page said; a page
+   * that says nothing gives the word back to the manifest.
+   */
+  readonly activation?: Activation;
+  /** When to look for a newer release; `false`: only at navigations and when `update()` is called. */
+  readonly look?: LookOptions | false;
+  /** What happens when the worker was replaced by one that was not signed: the page locks (the default), or there is only the event. */
+  readonly replaced?: 'lock' | 'report';
+  /** Whether to ask the browser, once a release is active, not to evict what is stored. Firefox asks the person. `true` by default. */
+  readonly persist?: boolean;
 }
 
 /** The worker's events and what each carries in `detail`. */
 export interface VouchsafeEventMap {
   /** Files of a newer release are being stored. */
   progress: CustomEvent<Progress>;
-  /** A newer release is complete; the next navigation gets it. */
+  /** Stored files are being checked, after `verify()`. */
+  verifying: CustomEvent<Progress>;
+  /** A newer release is complete and waits; also told to a page that registers later. */
   staged: CustomEvent<ReleaseSummary>;
   /** A release became the active one. */
   activated: CustomEvent<ReleaseSummary>;
@@ -35,6 +59,8 @@ export interface VouchsafeEventMap {
   violation: CustomEvent<Violation>;
   /** The running release became fresh, stale or frozen. */
   state: CustomEvent<Freshness>;
+  /** The worker has unregistered, because the signers said so. */
+  'stood-down': CustomEvent<null>;
 }
 
 /** The page's side of a registered worker. */
@@ -44,8 +70,12 @@ export interface Vouchsafe extends EventTarget {
   status(): Promise<Status>;
   /** Looks for a newer release and stages it. Refusals are a result, not an exception. */
   update(): Promise<UpdateResult>;
-  /** Makes the staged release the active one now. @returns it, or undefined when none was staged */
+  /** Makes the staged release the active one now; open pages stay on theirs. @returns it, or undefined when none was staged */
   activate(): Promise<ReleaseSummary | undefined>;
+  /** Makes the staged release, if any, the active one and loads this page again, with it. */
+  reload(): Promise<void>;
+  /** Hashes every stored file of the active release, and replaces what is damaged. The event `verifying` tells how far it is. */
+  verify(): Promise<VerifyResult>;
   addEventListener<Type extends keyof VouchsafeEventMap>(
     type: Type,
     listener: (event: VouchsafeEventMap[Type]) => void,
@@ -58,105 +88,157 @@ export interface Vouchsafe extends EventTarget {
   ): void;
 }
 
+const HOUR = 3_600;
+
 /**
- * Registers the worker, or finds it registered, and listens to it.
+ * Registers the worker, or finds it registered, listens to it and watches over it.
  *
- * @param options where the worker is
+ * @param options where the worker is, and what the page does beside it
  * @returns the worker's events and methods, once it is active
  * @throws RefusedError `unsupported` where service workers do not exist (an old browser, an insecure address), `forbidden` where the
  *   browser or the server does not allow it
  */
 export async function register(options: RegisterOptions = {}): Promise<Vouchsafe> {
-  // Undefined in pages over plain HTTP, whatever the type says.
+  // A page that was loaded past the worker that was there: by a hard reload, or because something took the worker's control away.
   const container = navigator.serviceWorker as ServiceWorkerContainer | undefined;
-  if (!container) {
-    const message = isSecureContext ? 'This browser has no service workers.' : 'Service workers need HTTPS (or localhost).';
-    throw new RefusedError({ code: 'unsupported', message, facts: { url: location.href } });
-  }
-  const url = options.worker ?? container.controller?.scriptURL ?? '/vouchsafe-worker.js';
-  let registration: ServiceWorkerRegistration;
-  try {
-    // 'none': the browser looks at the server, not its HTTP cache, when it checks the worker script and what it imports.
-    registration = await container.register(url, {
-      updateViaCache: 'none',
-      ...(options.scope === undefined ? {} : { scope: options.scope }),
-    });
-  } catch (error) {
-    throw new RefusedError({ code: 'forbidden', message: `The worker cannot be registered: ${String(error)}`, facts: { url } });
-  }
-  await activated(registration);
-  return new RegisteredWorker(container, registration);
+  const before = container?.controller === null ? await container.getRegistration() : undefined;
+  const isPastTheWorker = before?.active?.state === 'activated' && container?.controller === null;
+  return new RegisteredWorker(await Connection.open(options), options, isPastTheWorker);
 }
 
 class RegisteredWorker extends EventTarget implements Vouchsafe {
-  readonly registration: ServiceWorkerRegistration;
+  readonly #connection: Connection;
+  readonly #options: RegisterOptions;
+  readonly #watch: WorkerWatch;
+  readonly #end = new AbortController();
+  /** Id of the release that `staged` was dispatched for. */
+  #toldStaged: string | undefined;
+  #isLocked = false;
 
-  constructor(container: ServiceWorkerContainer, registration: ServiceWorkerRegistration) {
+  constructor(connection: Connection, options: RegisterOptions, isPastTheWorker: boolean) {
     super();
-    this.registration = registration;
-    container.addEventListener('message', ({ data, source }: MessageEvent<WorkerEvent | undefined>) => {
-      if (source !== registration.active || data?.vouchsafe === undefined) return;
-      this.dispatchEvent(new CustomEvent(data.vouchsafe, { detail: detailOf(data) }));
-    });
-    container.startMessages();
+    this.#connection = connection;
+    this.#options = options;
+    const { signal } = this.#end;
+    connection.listen((event) => this.#hear(event), signal);
+    this.#watch = new WorkerWatch(
+      connection,
+      { replaced: (refusal) => this.#replaced(refusal), noticed: (refusal) => void this.#report(refusal) },
+      signal,
+    );
+    connection.ask({ vouchsafe: 'policy', activation: options.activation }).catch(() => {});
+    // When the caller has had the time to add listeners.
+    setTimeout(() => void this.#begin(isPastTheWorker).catch(() => {}));
+  }
+
+  get registration(): ServiceWorkerRegistration {
+    return this.#connection.registration;
   }
 
   status(): Promise<Status> {
-    return this.#ask({ vouchsafe: 'status' });
+    return this.#connection.ask({ vouchsafe: 'status' });
   }
 
   update(): Promise<UpdateResult> {
-    return this.#ask({ vouchsafe: 'update' });
+    return this.#connection.ask({ vouchsafe: 'update' });
   }
 
   async activate(): Promise<ReleaseSummary | undefined> {
-    return (await this.#ask({ vouchsafe: 'activate' })).activated;
+    return (await this.#connection.ask({ vouchsafe: 'activate' })).activated;
   }
 
-  async #ask<Name extends keyof Replies>(request: Extract<Request, { vouchsafe: Name }>): Promise<Replies[Name]> {
-    await activated(this.registration);
-    return ask(this.registration, request);
+  async reload(): Promise<void> {
+    await this.activate();
+    location.reload();
   }
-}
 
-function detailOf(event: WorkerEvent): Progress | ReleaseSummary | Violation | Freshness | null {
-  switch (event.vouchsafe) {
-    case 'progress':
-    case 'verifying':
-      return event.progress;
-    case 'staged':
-    case 'activated':
-      return event.release;
-    case 'violation':
-      return event.violation;
-    case 'state':
-      return event.freshness;
-    case 'stood-down':
-      return null;
+  verify(): Promise<VerifyResult> {
+    return this.#connection.ask({ vouchsafe: 'verify' });
   }
-}
 
-/** The registration's active worker, waiting for the one that installs if there is none yet. */
-function activated(registration: ServiceWorkerRegistration): Promise<ServiceWorker> {
-  const worker = registration.active ?? registration.waiting ?? registration.installing;
-  return new Promise((resolve, reject) => {
-    if (!worker) return reject(gone(registration));
-    const look = () => {
-      // 'activating' is enough: a worker gets messages from then on, after its activate event.
-      if (worker.state === 'activating' || worker.state === 'activated') resolve(worker);
-      else if (worker.state === 'redundant') reject(gone(registration));
-      else return;
-      worker.removeEventListener('statechange', look);
-    };
-    worker.addEventListener('statechange', look);
-    look();
-  });
-}
+  async #begin(isPastTheWorker: boolean): Promise<void> {
+    const { look = {}, persist = true } = this.#options;
+    const { signal } = this.#end;
+    addEventListener('pageshow', ({ persisted }) => persisted && void this.#reloadIfForgotten().catch(() => {}), { signal });
+    if (look) {
+      scheduleLooks(() => this.#look(), look.every ?? HOUR, { window, document }, signal);
+      void registerPeriodicSync(this.registration, look.periodic ?? 12 * HOUR);
+    }
+    if (isPastTheWorker)
+      await this.#report(uncontrolled('A page was loaded past the worker, as by a hard reload.', 'no controller'));
+    const [status] = await Promise.all([this.status(), this.#watch.inspect()]);
+    if (status.staged) this.#tellStaged(status.staged);
+    if (persist && status.active) await askToPersist();
+  }
 
-function gone(registration: ServiceWorkerRegistration): RefusedError {
-  return new RefusedError({
-    code: 'unsupported',
-    message: 'The worker did not install. Its script may not run in this browser, or it was unregistered.',
-    facts: { url: registration.scope },
-  });
+  async #look(): Promise<void> {
+    await this.#watch.inspect();
+    await this.#connection.ask({ vouchsafe: 'look' });
+  }
+
+  /** A page from the back/forward cache may be of a release whose files were collected meanwhile: its lazy chunks are gone. */
+  async #reloadIfForgotten(): Promise<void> {
+    if (this.#connection.container.controller && (await this.status()).pinned === undefined) location.reload();
+  }
+
+  #hear(event: WorkerEvent): void {
+    switch (event.vouchsafe) {
+      case 'progress':
+      case 'verifying':
+        this.#dispatch(event.vouchsafe, event.progress);
+        break;
+      case 'staged':
+        this.#tellStaged(event.release);
+        break;
+      case 'activated':
+        this.#dispatch('activated', event.release);
+        break;
+      case 'violation':
+        this.#dispatch('violation', event.violation);
+        if (event.violation.code === 'verifier-replaced') this.#lock(event.violation);
+        break;
+      case 'state':
+        this.#dispatch('state', event.freshness);
+        break;
+      case 'vetted':
+        this.#watch.vetted(event.vet);
+        break;
+      case 'stood-down':
+        // What follows is meant: no worker any more, and no page under control.
+        this.#end.abort();
+        this.#dispatch('stood-down', null);
+    }
+  }
+
+  #tellStaged(release: ReleaseSummary): void {
+    if (release.id === this.#toldStaged) return;
+    this.#toldStaged = release.id;
+    this.#dispatch('staged', release);
+  }
+
+  /** Told to this page alone: the worker that would record it may be the attacker's. */
+  #replaced(refusal: Refusal): void {
+    this.#dispatch('violation', { ...refusal, time: Date.now(), during: 'watch' });
+    this.#lock(refusal);
+  }
+
+  #lock(refusal: Refusal): void {
+    if (this.#isLocked || this.#options.replaced === 'report') return;
+    this.#isLocked = true;
+    this.#end.abort();
+    lockPage(refusal);
+  }
+
+  /** The worker tells every page, this one too; when it cannot, this page tells itself. */
+  async #report(refusal: Refusal): Promise<void> {
+    try {
+      await this.#connection.ask({ vouchsafe: 'report', refusal });
+    } catch {
+      this.#dispatch('violation', { ...refusal, time: Date.now(), during: 'watch' });
+    }
+  }
+
+  #dispatch<Type extends keyof VouchsafeEventMap>(type: Type, detail: VouchsafeEventMap[Type]['detail']): void {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
 }

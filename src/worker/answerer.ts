@@ -1,10 +1,10 @@
+import { STATUS_PAGE, type WorkerConfig } from '../release/config.js';
 import { headersFor } from '../release/manifest.js';
 import { type Purpose, type Route, resolveRoute } from '../release/route.js';
-import { STATUS_PAGE, type WorkerConfig } from '../release/config.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { TargetFile } from '../tuf/file.js';
-import type { ChunkedFiles } from './chunked-files.js';
 import { chunkedBody, readPart } from './chunked-body.js';
+import type { ChunkedFiles } from './chunked-files.js';
 import { type ByteRange, requestedRange } from './range.js';
 import type { Release } from './release.js';
 import type { Releases } from './releases.js';
@@ -67,7 +67,11 @@ export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Res
  * @param parts what answers are made from
  * @returns the file, or why the request is refused; undefined when there is nothing to verify: data from elsewhere, a redirect
  */
-export function expectedFile(release: Release, request: Request, { config, scope }: AnswerParts): TargetFile | VouchsafeError | undefined {
+export function expectedFile(
+  release: Release,
+  request: Request,
+  { config, scope }: AnswerParts,
+): TargetFile | VouchsafeError | undefined {
   const wanted = routeRequest(request, scope, config.passthrough);
   if (wanted === 'network') return undefined;
   if (wanted instanceof VouchsafeError) return wanted;

@@ -46,7 +46,11 @@ export class ChunkedFiles {
    * @param pieces which of its chunks
    * @returns each with its bytes, checked
    */
-  async *download(release: Release, file: TargetFile, pieces: readonly Piece[]): AsyncGenerator<readonly [Piece, Uint8Array], void> {
+  async *download(
+    release: Release,
+    file: TargetFile,
+    pieces: readonly Piece[],
+  ): AsyncGenerator<readonly [Piece, Uint8Array], void> {
     const source = this.#open(release, file, file.length - 1, false);
     const hashes = release.manifest.chunks.get(file.path)?.sha256 ?? [];
     try {

@@ -3,6 +3,23 @@ import type { Pin } from '../store/store.js';
 /** Milliseconds for which a page counts as open although the browser does not list it: it is still on its way. */
 const ON_ITS_WAY = 10_000;
 
+/** What is used of the worker's `clients`. */
+export interface OpenClients {
+  matchAll(options: { readonly type: 'all'; readonly includeUncontrolled: true }): Promise<readonly { id: string; url: string }[]>;
+}
+
+/** What is used of a fetch event to tell which client asks. */
+export interface Asking {
+  readonly clientId: string;
+  readonly request: { readonly referrer: string };
+}
+
+/** What is used of a fetch event to tell which client comes of it. */
+export interface Opening {
+  readonly resultingClientId: string;
+  readonly request: { readonly mode: string; readonly url: string };
+}
+
 /** Saves a pin. */
 export type SavePin = (client: string, release: string, time: number) => Promise<void>;
 
@@ -11,11 +28,11 @@ export type SavePin = (client: string, release: string, time: number) => Promise
  * request of its own gets files of that release. Both engines that this was measured in name the new client at that moment.
  */
 export class Pins {
-  readonly #clients: Pick<Clients, 'matchAll'>;
+  readonly #clients: OpenClients;
   readonly #save: SavePin;
   readonly #pins = new Map<string, Pin>();
 
-  constructor(clients: Pick<Clients, 'matchAll'>, save: SavePin) {
+  constructor(clients: OpenClients, save: SavePin) {
     this.#clients = clients;
     this.#save = save;
   }
@@ -36,7 +53,7 @@ export class Pins {
    * @param event a request
    * @param active what to assume where nobody stays on anything else
    */
-  async ofRequest({ clientId, request }: Pick<FetchEvent, 'clientId' | 'request'>, active: string): Promise<readonly string[]> {
+  async ofRequest({ clientId, request }: Asking, active: string): Promise<readonly string[]> {
     const pinned = this.of(clientId);
     if (pinned) return [pinned];
     const pins = [...this.#pins.values()];
@@ -44,7 +61,9 @@ export class Pins {
     // No client is named for a frame's document, and in Chromium for what a worker's worker asks for. The page or script that asks is known
     // by its address, which two tabs may share.
     const asking = await this.#clients.matchAll({ type: 'all', includeUncontrolled: true });
-    const named = asking.filter(({ url }) => url.split('#', 1)[0] === request.referrer).flatMap(({ id }) => this.#pins.get(id) ?? []);
+    const named = asking
+      .filter(({ url }) => url.split('#', 1)[0] === request.referrer)
+      .flatMap(({ id }) => this.#pins.get(id) ?? []);
     const newestFirst = named.sort((a, b) => b.time - a.time).map(({ release }) => release);
     return [...new Set([...newestFirst, this.of(request.referrer) ?? active])];
   }
@@ -55,13 +74,13 @@ export class Pins {
    * @param event the request for its document or script
    * @param release the release that answers
    */
-  async pin({ resultingClientId, request }: Pick<FetchEvent, 'resultingClientId' | 'request'>, release: string): Promise<void> {
+  async pin({ resultingClientId, request }: Opening, release: string): Promise<void> {
     // A worker also under its address: in Chromium the requests of a worker's worker have no client.
     const names = request.mode === 'navigate' ? [resultingClientId] : [resultingClientId, request.url];
     const time = Date.now();
     await Promise.all(
       names.map((name) => {
-        if (!name || this.of(name) === release) return;
+        if (!name || this.of(name) === release) return undefined;
         this.#pins.set(name, { release, time });
         return this.#save(name, release, time);
       }),

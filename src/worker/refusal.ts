@@ -1,15 +1,21 @@
 import type { Refusal } from '../messages/messages.js';
+import { RESET_PAGE } from '../release/config.js';
 import { type ErrorCode, VouchsafeError } from '../tuf/errors.js';
+import { escapeHtml, plainPage } from './plain-page.js';
 
 /** Anything thrown as one of ours. What is not is a failure of the browser's, such as a database that closes under us. */
 export function asVouchsafeError(error: unknown): VouchsafeError {
   return error instanceof VouchsafeError ? error : new VouchsafeError('storage', `Unexpected: ${error}`, {}, error);
 }
 
-/** An error as plain data, for `postMessage`, the database and the refusal page. */
+/** Characters of one fact. A server or a page script chooses some of them, and they are stored. */
+const LONGEST = 1000;
+
+/** An error as plain data, with long texts cut, for `postMessage`, the database and the refusal page. */
 export function toRefusal(error: unknown): Refusal {
   const { code, message, facts } = asVouchsafeError(error);
-  return { code, message, facts };
+  const cut = Object.entries(facts).map(([name, value]) => [name, typeof value === 'string' ? value.slice(0, LONGEST) : value]);
+  return { code, message: message.slice(0, LONGEST), facts: Object.fromEntries(cut) };
 }
 
 /**
@@ -20,16 +26,11 @@ export function toRefusal(error: unknown): Refusal {
  *
  * @param request the refused request
  * @param refusal why
+ * @param scope the worker's scope (absolute URL), under which the page to reset the app is; without it the page has no link there
  */
-export function refusalResponse(request: Request, refusal: Refusal): Response {
+export function refusalResponse(request: Request, refusal: Refusal, scope?: string): Response {
   if (request.mode !== 'navigate' && !request.destination.endsWith('worker')) return Response.error();
-  return new Response(refusalPage(refusal), {
-    status: 503,
-    headers: {
-      'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
-    },
-  });
+  return plainPage(503, 'This page was not shown', refusalText(refusal, scope));
 }
 
 /** What a person can do, by code. */
@@ -39,17 +40,21 @@ const ADVICE: { readonly [Code in ErrorCode]?: string } = {
   unreachable: 'Check your connection.',
   redirected: 'If this network wants you to sign in, do so.',
   storage: 'Allow this site to store data, or make room on the disk.',
+  quota: 'Make room on the disk.',
+  clock: 'Set this device’s clock.',
+  'verifier-replaced': 'Do not reset this site. Tell its operators: their server may have been broken into.',
+  'foreign-registration': 'Tell the site’s operators: part of it is under the control of another script.',
+  uncontrolled: 'Close all tabs of this site and open it again.',
 };
 const ADVICE_OTHERWISE = 'Try another network. If it stays, tell the site’s operators: their server may have been broken into.';
 
-function refusalPage({ code, message, facts }: Refusal): string {
+function refusalText({ code, message, facts }: Refusal, scope: string | undefined): string {
+  const { diagnosis } = facts;
+  const advice = ADVICE[diagnosis === 'login page' ? 'redirected' : code] ?? ADVICE_OTHERWISE;
   const rows = Object.entries({ reason: code, ...facts }).map(([name, value]) => `<dt>${name}<dd>${escapeHtml(`${value}`)}`);
-  return `<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>Page refused</title>
-<style>:root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}body{max-width:40rem;margin:3rem auto}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere;font-family:monospace}</style>
-<h1>This page was not shown</h1><p>This site shows only what its signers vouched for.
-<p>${escapeHtml(message)}<p>${ADVICE[code] ?? ADVICE_OTHERWISE} Then <a href="">try again</a>.<dl>${rows.join('')}</dl>`;
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+  return `<p>This site shows only what its signers vouched for.
+<p>${escapeHtml(message)}${diagnosis ? ` What came instead seems to be: ${escapeHtml(diagnosis)}.` : ''}
+<p>${advice} Then <a href="">try again</a>.<dl>${rows.join('')}</dl>${
+    scope ? `<p>If nothing else helps: <a href="${escapeHtml(scope + RESET_PAGE)}">reset this site</a>.` : ''
+  }`;
 }

@@ -4,7 +4,7 @@ import { type Activation, fileRule } from '../release/manifest.js';
 import type { ReleaseRecord, Store } from '../store/store.js';
 import type { TargetFile } from '../tuf/file.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
-import { Pins } from './pins.js';
+import { type Asking, type OpenClients, Pins } from './pins.js';
 import { hashesOf, type Release, releaseOf, renewed, restore } from './release.js';
 import type { Download } from './verified-files.js';
 import type { ViolationLog } from './violation-log.js';
@@ -41,7 +41,7 @@ export class Releases {
     config: WorkerConfig,
     store: Store,
     violations: ViolationLog,
-    clients: Pick<Clients, 'matchAll'>,
+    clients: OpenClients,
     readManifest: (file: TargetFile, consistentSnapshot: boolean) => ReturnType<Download>,
   ) {
     this.#config = config;
@@ -125,10 +125,7 @@ export class Releases {
    * @param event the request
    * @param hasFile whether a release has what is asked for. It decides where the browser does not say which of two tabs asks
    */
-  async ofRequest(
-    event: Pick<FetchEvent, 'clientId' | 'request'>,
-    hasFile: (release: Release) => boolean,
-  ): Promise<Release | undefined> {
+  async ofRequest(event: Asking, hasFile: (release: Release) => boolean): Promise<Release | undefined> {
     if (!this.#active) return undefined;
     const keys = await this.pins.ofRequest(event, this.#active.key);
     const releases = (await Promise.all(keys.map((key) => this.get(key)))).filter((release) => release !== undefined);
@@ -246,5 +243,5 @@ function isRequired({ manifest }: Release, path: string): boolean {
 
 /** Keys begin with the snapshot's version. */
 function newest(keys: readonly string[]): string | undefined {
-  return keys.sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))[0];
+  return [...keys].sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))[0];
 }

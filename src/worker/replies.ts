@@ -34,12 +34,7 @@ export async function replyTo(request: Request, client: string, parts: ReplyPart
   }
 }
 
-async function valueFor(
-  request: Request,
-  client: string,
-  parts: ReplyParts,
-  extend: Extend,
-): Promise<Replies[keyof Replies]> {
+async function valueFor(request: Request, client: string, parts: ReplyParts, extend: Extend): Promise<Replies[keyof Replies]> {
   const { releases, updates, files, chunks, violations, announce, registration } = parts;
   switch (request.vouchsafe) {
     case 'status':

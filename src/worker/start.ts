@@ -48,7 +48,7 @@ export async function answerOrRefuse(event: FetchEvent, parts: ReplyParts): Prom
     return await (parts.config.reportOnly ? answerReportOnly(event, parts) : answer(event, parts));
   } catch (error) {
     event.waitUntil(parts.violations.record(error, 'request'));
-    return refusalResponse(event.request, toRefusal(error), parts.scope);
+    return refusalResponse(event.request, toRefusal(error), parts.scope.href);
   }
 }
 
@@ -66,7 +66,9 @@ export function attend(parts: ReplyParts): void {
     const client = (event.source as Client | null)?.id ?? '';
     event.waitUntil(replyTo(request, client, parts, (work) => event.waitUntil(work)).then((reply) => port.postMessage(reply)));
   });
-  self.addEventListener('periodicsync' as 'sync', (event) => event.waitUntil(releases.open().then(() => updates.look())));
+  self.addEventListener('periodicsync', (event) =>
+    (event as ExtendableEvent).waitUntil(releases.open().then(() => updates.look())),
+  );
   // Pages do the same, but there may be none that does. Nothing keeps the worker alive for this event, and the worker that is being installed
   // gets it, too: it must leave the store to the active one.
   registration.addEventListener('updatefound', () => {

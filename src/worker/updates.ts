@@ -167,7 +167,8 @@ export class Updates {
     } catch (error) {
       this.#failure = asVouchsafeError(error);
       // To be offline is no violation. An answer that is not the repository's is one.
-      if (this.#failure.code !== 'unreachable' || this.#failure.facts.status !== undefined) await violations.record(error, 'update');
+      if (this.#failure.code !== 'unreachable' || this.#failure.facts.status !== undefined)
+        await violations.record(error, 'update');
       return { outcome: 'failed', refusal: toRefusal(this.#failure), freshness: this.freshness() };
     } finally {
       releases.arriving = undefined;

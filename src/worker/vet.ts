@@ -1,6 +1,6 @@
-import { inWords, checkFile, describe, type TargetFile } from '../tuf/file.js';
 import type { VetResult } from '../messages/messages.js';
 import { VouchsafeError } from '../tuf/errors.js';
+import { checkFile, describe, inWords, type TargetFile } from '../tuf/file.js';
 import { toRefusal } from './refusal.js';
 import type { Releases } from './releases.js';
 import type { Updates } from './updates.js';
@@ -42,11 +42,15 @@ export async function vet(
   // A repository of another tool need not list the worker's script.
   if (signed.length === 0 && path) return { isSigned: undefined };
   for (const file of signed) if (await isFile(bytes, file)) return { isSigned: true };
-  const error = new VouchsafeError('verifier-replaced', 'The program that checks this site was replaced by one that is not signed.', {
-    url,
-    expected: signed.map(inWords).join(' or ') || 'a script of this site',
-    actual: inWords(await describe(bytes)),
-  });
+  const error = new VouchsafeError(
+    'verifier-replaced',
+    'The program that checks this site was replaced by one that is not signed.',
+    {
+      url,
+      expected: signed.map(inWords).join(' or ') || 'a script of this site',
+      actual: inWords(await describe(bytes)),
+    },
+  );
   await violations.record(error, 'watch');
   return { isSigned: false, refusal: toRefusal(error) };
 }

@@ -136,10 +136,7 @@ test('C14 a worker of a worker gets the files of its page’s release', async ({
       join(directory, 'outer.js'),
       "const inner = new Worker('inner.js'); inner.onmessage = ({ data }) => postMessage(data); onmessage = () => inner.postMessage('');",
     );
-    await writeFile(
-      join(directory, 'inner.js'),
-      "onmessage = async () => postMessage(await (await fetch('same.txt')).text());",
-    );
+    await writeFile(join(directory, 'inner.js'), "onmessage = async () => postMessage(await (await fetch('same.txt')).text());");
     await writeFile(join(directory, 'frame.html'), '<!doctype html><title>frame</title><script src="frame.js"></script>');
     await writeFile(join(directory, 'frame.js'), `document.title = 'frame ${name}';`);
     return directory;

@@ -104,7 +104,7 @@ async function makeUpdater({ metadataDir, metadataUrl }, targetsUrl = NO_TARGETS
   const url = required(metadataUrl, '--metadata-url');
   const root = await store.latestRoot();
   if (!root) throw new Error(`${metadataDir} has no root.json; run init first.`);
-  return new Updater({ root, store, fetch, metadataUrl: url, targetsUrl });
+  return new Updater({ root, store, fetch, hasHttpCache: false, metadataUrl: url, targetsUrl });
 }
 
 /**

@@ -70,12 +70,22 @@ const get = (path: string, init?: RequestInit): Promise<Response> => fetch(serve
 const textOf = async (path: string): Promise<string> => (await get(path)).text();
 
 describe('an honest server', () => {
-  it('serves files with their type, metadata never to be stored, targets for ever', async () => {
+  it('serves files with their type, metadata to be asked for each time, targets for ever', async () => {
     const script = await get(`/vouchsafe/targets/js/${HASH_B}.app.js`);
     expect(await script.text()).toBe('new app');
     expect(script.headers.get('content-type')).toMatch(/^text\/javascript/);
     expect(script.headers.get('cache-control')).toMatch(/immutable/);
-    expect((await get('/vouchsafe/metadata/timestamp.json')).headers.get('cache-control')).toBe('no-store');
+    expect((await get('/vouchsafe/metadata/timestamp.json')).headers.get('cache-control')).toBe('no-cache');
+  });
+
+  it('says that metadata has not changed, to whoever has it', async () => {
+    const path = '/vouchsafe/metadata/timestamp.json';
+    const etag = (await get(path)).headers.get('etag') ?? '';
+    const again = await get(path, { headers: { 'if-none-match': etag } });
+    expect([again.status, await again.text()]).toEqual([304, '']);
+    expect(server.requests.at(-1)?.answered).toMatchObject({ status: 304, bytes: expect.any(Number) });
+    expect(server.requests.at(-1)?.answered?.bytes).toBeLessThan(400);
+    expect((await get(path, { headers: { 'if-none-match': '"other"' } })).status).toBe(200);
   });
 
   it('serves index.html at the root, and 404.html with status 404 for a path without extension', async () => {

@@ -6,13 +6,13 @@ import { refusal } from './refusal.js';
 const URL = 'https://repository.test/file';
 const LIMITS = { deadline: 400, window: 80, minimumRate: 1000 };
 
-/** A server of ten bytes at a time, with a pause (milliseconds) before each. */
-function server(pause: number): { fetch: FetchFunction; signals: AbortSignal[] } {
+/** A server of ten bytes at a time, with a pause (milliseconds) before each; the last one stays. */
+function server(...pauses: number[]): { fetch: FetchFunction; signals: AbortSignal[] } {
   const signals: AbortSignal[] = [];
   const fetch: FetchFunction = async (_, { signal }) => {
     signals.push(signal);
     const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      await new Promise((resolve) => setTimeout(resolve, pauses.length > 1 ? pauses.shift() : pauses[0]));
       controller.enqueue(new Uint8Array(10));
     };
     return new Response(new ReadableStream<Uint8Array>({ pull }, { highWaterMark: 0 }), { status: 206 });
@@ -51,8 +51,10 @@ describe('A4: slow retrieval, of a part', () => {
   });
 
   test('a slow server is left, for each piece anew', async () => {
-    const { fetch, signals } = server(30);
+    const { fetch, signals } = server(1, 1, 30);
     const part = new RangeDownload(fetch, URL, 0, 999, LIMITS, 'default');
+    expect(await timed(part.next(20))).toEqual({ outcome: new Uint8Array(20), time: 2 });
+    await vi.advanceTimersByTimeAsync(10_000);
     expect(await timed(part.next(100))).toEqual({ outcome: refusal('too-slow', { url: URL }), time: 80 });
     expect(signals[0]?.aborted).toBe(true);
     expect(vi.getTimerCount()).toBe(0);

@@ -47,7 +47,7 @@ function startedWorker() {
     });
   const files = new VerifiedFiles(store, refresher, (path) => releases.older(path), onDamage);
   const chunks = new ChunkedFiles(store, () => `${scope.href}targets/`, onDamage);
-  const clients = { matchAll: async () => openClients as unknown as readonly Client[] } as Pick<Clients, 'matchAll'>;
+  const clients = { matchAll: async () => openClients };
   const releases: Releases = new Releases(config, store, violations, clients, (file, consistentSnapshot) =>
     files.read({ consistentSnapshot }, file),
   );
@@ -194,14 +194,14 @@ describe('Updates', () => {
     await updates.update();
     const first = releases.active;
     openClients = [{ id: 'tab', url: `${scope.href}` }];
-    const request = { mode: 'navigate', url: scope.href } as unknown as globalThis.Request;
+    const request = { mode: 'navigate', url: scope.href };
     await releases.pins.pin({ resultingClientId: 'tab', request }, first?.key ?? '');
     await release('two');
     await updates.update();
     await updates.activate();
     const hash = first?.targets.get('index.html')?.hashes.sha256 ?? '';
     expect(await store.storedHashes()).toContain(hash);
-    const event = { clientId: 'tab', request: { referrer: '' } } as unknown as FetchEvent;
+    const event = { clientId: 'tab', request: { referrer: '' } };
     expect((await releases.ofRequest(event, () => true))?.id).toBe(first?.id);
     // And in the next life of the worker.
     const later = startedWorker();
@@ -219,7 +219,10 @@ describe('Updates', () => {
   it('stands down when a release says so, without its files', async () => {
     const { updates, standDown } = startedWorker();
     await updates.update();
-    await repository.release({ 'vouchsafe.json': JSON.stringify({ ...JSON.parse(manifest), tombstone: true }), 'index.html': 'plain' });
+    await repository.release({
+      'vouchsafe.json': JSON.stringify({ ...JSON.parse(manifest), tombstone: true }),
+      'index.html': 'plain',
+    });
     repository.requests.length = 0;
     expect(await updates.update()).toMatchObject({ outcome: 'activated' });
     expect(standDown).toHaveBeenCalledTimes(1);

@@ -1,0 +1,127 @@
+import type { Replies, Request, WorkerEvent } from '../messages/messages.js';
+import { ask } from './ask.js';
+import { RefusedError } from './errors.js';
+
+/** Where the worker is. */
+export interface WorkerLocation {
+  /** URL of the worker script. Default: the script of the worker that controls this page, else `/vouchsafe-worker.js`. */
+  readonly worker?: string;
+  /** Default: the folder of the worker script. */
+  readonly scope?: string;
+}
+
+/** A worker that is registered and active, and the wire to it. */
+export class Connection {
+  readonly container: ServiceWorkerContainer;
+  /** Absolute URL of the worker script that was asked for. */
+  readonly scriptUrl: string;
+  #registration: ServiceWorkerRegistration;
+
+  private constructor(container: ServiceWorkerContainer, scriptUrl: string, registration: ServiceWorkerRegistration) {
+    this.container = container;
+    this.scriptUrl = scriptUrl;
+    this.#registration = registration;
+  }
+
+  /**
+   * Registers the worker, or finds it registered.
+   *
+   * @param location where it is
+   * @returns the connection, once the worker is active
+   * @throws RefusedError `unsupported` where service workers do not exist (an old browser, an insecure address), `forbidden` where the
+   *   browser or the server does not allow it
+   */
+  static async open({ worker, scope }: WorkerLocation): Promise<Connection> {
+    // Undefined in pages over plain HTTP, whatever the type says.
+    const container = navigator.serviceWorker as ServiceWorkerContainer | undefined;
+    if (!container) {
+      const message = isSecureContext ? 'This browser has no service workers.' : 'Service workers need HTTPS (or localhost).';
+      throw new RefusedError({ code: 'unsupported', message, facts: { url: location.href } });
+    }
+    const url = worker ?? container.controller?.scriptURL ?? '/vouchsafe-worker.js';
+    const registration = await registered(container, url, scope);
+    await activated(registration);
+    return new Connection(container, new URL(url, document.baseURI).href, registration);
+  }
+
+  /** The worker's registration: a new one after `reopen`, if the first one was gone. */
+  get registration(): ServiceWorkerRegistration {
+    return this.#registration;
+  }
+
+  /**
+   * Registers the same worker for the same scope again.
+   *
+   * @throws RefusedError as `open`
+   */
+  async reopen(): Promise<void> {
+    this.#registration = await registered(this.container, this.scriptUrl, this.#registration.scope);
+    await activated(this.#registration);
+  }
+
+  /**
+   * Hears the worker's events, from now on.
+   *
+   * @param listener told each event and who sent it. A worker that was just replaced may still have sent it
+   * @param signal ends the hearing
+   */
+  listen(listener: (event: WorkerEvent, source: ServiceWorker) => void, signal?: AbortSignal): void {
+    const hear = ({ data, source }: MessageEvent<WorkerEvent | undefined>) => {
+      const { active } = this.#registration;
+      const isOurs = source !== null && (source === active || source === this.container.controller);
+      if (isOurs && data?.vouchsafe !== undefined) listener(data, source as ServiceWorker);
+    };
+    this.container.addEventListener('message', hear, signal && { signal });
+    this.container.startMessages();
+  }
+
+  /**
+   * Asks the active worker, waiting for one that is being activated.
+   *
+   * @param request what to ask
+   * @returns the reply's value
+   * @throws RefusedError with the worker's code, `unsupported` when there is no worker any more
+   */
+  async ask<Name extends keyof Replies>(request: Extract<Request, { vouchsafe: Name }>): Promise<Replies[Name]> {
+    await activated(this.#registration);
+    return ask(this.#registration, request);
+  }
+}
+
+async function registered(
+  container: ServiceWorkerContainer,
+  url: string,
+  scope: string | undefined,
+): Promise<ServiceWorkerRegistration> {
+  try {
+    // 'none': the browser looks at the server, not its HTTP cache, when it checks the worker script and what it imports.
+    return await container.register(url, { updateViaCache: 'none', ...(scope === undefined ? {} : { scope }) });
+  } catch (error) {
+    throw new RefusedError({ code: 'forbidden', message: `The worker cannot be registered: ${String(error)}`, facts: { url } });
+  }
+}
+
+/** The registration's active worker, waiting for the one that installs if there is none yet. */
+function activated(registration: ServiceWorkerRegistration): Promise<ServiceWorker> {
+  const worker = registration.active ?? registration.waiting ?? registration.installing;
+  return new Promise((resolve, reject) => {
+    if (!worker) return reject(gone(registration));
+    const look = () => {
+      // 'activating' is enough: a worker gets messages from then on, after its activate event.
+      if (worker.state === 'activating' || worker.state === 'activated') resolve(worker);
+      else if (worker.state === 'redundant') reject(gone(registration));
+      else return;
+      worker.removeEventListener('statechange', look);
+    };
+    worker.addEventListener('statechange', look);
+    look();
+  });
+}
+
+function gone(registration: ServiceWorkerRegistration): RefusedError {
+  return new RefusedError({
+    code: 'unsupported',
+    message: 'The worker did not install. Its script may not run in this browser, or it was unregistered.',
+    facts: { url: registration.scope },
+  });
+}

@@ -1,0 +1,178 @@
+import type { Refusal, VetResult } from '../messages/messages.js';
+import { askWorker } from './ask.js';
+import type { Connection } from './connection.js';
+
+/** Whom a watch tells. */
+export interface WatchListener {
+  /** The worker script is not the signed one, or another worker took over and nobody had said that it is signed. */
+  replaced(refusal: Refusal): void;
+  /** Something else is wrong, which the worker should record. */
+  noticed(refusal: Refusal): void;
+}
+
+/**
+ * How long (milliseconds) an answer may be on its way when the worker that gave it has already been replaced. Nothing is asked meanwhile of
+ * the one that replaced it.
+ */
+const ANSWER_ON_ITS_WAY = 1_000;
+
+/**
+ * Watches, from a page, over the worker that checks the page's files. A browser replaces a service worker by whatever the server has at the
+ * script's URL, and no worker can prevent that. What a page can do: have the old worker compare the script on the server with the signed one
+ * while the new one installs, and say so when one takes over that was not found to be signed. A server that shows the old worker one
+ * script and the browser another is not noticed by this.
+ */
+export class WorkerWatch {
+  readonly #connection: Connection;
+  readonly #listener: WatchListener;
+  readonly #signal: AbortSignal;
+  /** The worker that controlled this page last, if it was ours. */
+  #controller: ServiceWorker | undefined;
+  /** Whether the worker that is about to take over was found to be signed. */
+  #isVouched = false;
+  /** Ends the question that is on its way about it. */
+  #asking: AbortController | undefined;
+  /** What was noticed already, by scope and script. */
+  readonly #foreign = new Set<string>();
+
+  /**
+   * Begins to watch.
+   *
+   * @param connection to our worker
+   * @param listener who is told
+   * @param signal ends the watch
+   */
+  constructor(connection: Connection, listener: WatchListener, signal: AbortSignal) {
+    this.#connection = connection;
+    this.#listener = listener;
+    this.#signal = signal;
+    const { container } = connection;
+    this.#controller = this.#ours(container.controller);
+    container.addEventListener('controllerchange', () => this.#changed(), { signal });
+    this.#watch(connection.registration);
+  }
+
+  /**
+   * What our own worker found out about the script on the server, whoever asked it.
+   *
+   * @param vet its answer
+   */
+  vetted({ isSigned, refusal }: VetResult): void {
+    this.#isVouched = isSigned === true;
+    if (isSigned === false)
+      this.#listener.replaced(refusal ?? this.#replaced('The worker script on the server is not the signed one.'));
+  }
+
+  /**
+   * Looks for workers inside our scope that are not ours, and whether ours is still registered as it should be; registers it again if
+   * not.
+   *
+   * @throws RefusedError when it cannot be registered again
+   */
+  async inspect(): Promise<void> {
+    const { container, registration } = this.#connection;
+    const { scope } = registration;
+    const all = await container.getRegistrations();
+    for (const other of all) {
+      const script = (other.active ?? other.waiting ?? other.installing)?.scriptURL ?? 'no script';
+      if (other.scope === scope || !other.scope.startsWith(scope) || this.#foreign.has(`${other.scope} ${script}`)) continue;
+      this.#foreign.add(`${other.scope} ${script}`);
+      this.#listener.noticed({
+        code: 'foreign-registration',
+        message: 'Another service worker is registered inside the scope: its pages are not verified.',
+        facts: { url: other.scope, expected: 'no registration below this one', actual: script },
+      });
+    }
+    const own = all.find((other) => other.scope === scope);
+    // A signal that ended meanwhile: the worker stood down, and is not to come back.
+    if (this.#signal.aborted || own?.updateViaCache === 'none') return;
+    await this.#connection.reopen();
+    if (own) {
+      this.#listener.noticed({
+        code: 'foreign-registration',
+        message: 'A script had let the HTTP cache answer when the browser looks for a newer worker.',
+        facts: { url: scope, expected: 'updateViaCache none', actual: `updateViaCache ${own.updateViaCache}` },
+      });
+    } else {
+      this.#watch(this.#connection.registration);
+      this.#listener.noticed(uncontrolled('The worker was unregistered, and has been registered again.', 'no registration'));
+    }
+  }
+
+  #watch(registration: ServiceWorkerRegistration): void {
+    registration.addEventListener('updatefound', () => this.#vet(registration), { signal: this.#signal });
+    // One that came before this page was opened.
+    this.#vet(registration);
+  }
+
+  #vet(registration: ServiceWorkerRegistration): void {
+    const incoming = registration.installing ?? registration.waiting;
+    const voucher = this.#controller ?? this.#ours(registration.active);
+    // The first worker there is: nobody is there yet to say what it should be.
+    if (!incoming || !voucher) return;
+    this.#isVouched = false;
+    this.#asking?.abort();
+    if (!this.#ours(incoming)) {
+      this.#listener.replaced(this.#replaced('Another script was registered in the place of the worker.', incoming));
+      return;
+    }
+    const asking = new AbortController();
+    this.#asking = asking;
+    askWorker(voucher, { vouchsafe: 'vet' }, asking.signal).then(
+      (vet) => {
+        this.#asking = undefined;
+        this.vetted(vet);
+        if (this.#isVouched) whenInstalled(incoming, () => incoming.postMessage({ vouchsafe: 'take-over' }));
+      },
+      () => {},
+    );
+  }
+
+  #changed(): void {
+    const { controller } = this.#connection.container;
+    const before = this.#controller;
+    this.#controller = this.#ours(controller);
+    if (controller === null) this.#listener.noticed(uncontrolled('The worker no longer controls this page.', 'no controller'));
+    else if (!this.#controller)
+      this.#listener.replaced(this.#replaced('Another service worker has taken over this page.', controller));
+    // What nobody controlled has not been taken from anyone.
+    else if (before && before !== controller) this.#judge(controller);
+  }
+
+  /** Whether the worker that has taken over was found signed before. */
+  #judge(controller: ServiceWorker): void {
+    const judge = () => {
+      const isVouched = this.#isVouched;
+      this.#isVouched = false;
+      this.#asking?.abort();
+      if (!isVouched)
+        this.#listener.replaced(this.#replaced('Another worker took over, and nobody had found it signed.', controller));
+    };
+    if (this.#asking && !this.#isVouched) setTimeout(judge, ANSWER_ON_ITS_WAY);
+    else judge();
+  }
+
+  #ours(worker: ServiceWorker | null): ServiceWorker | undefined {
+    return worker?.scriptURL === this.#connection.scriptUrl ? worker : undefined;
+  }
+
+  #replaced(message: string, worker?: ServiceWorker): Refusal {
+    const { scriptUrl } = this.#connection;
+    const actual = worker && { actual: `${worker.scriptURL}, not found signed` };
+    return { code: 'verifier-replaced', message, facts: { url: scriptUrl, expected: 'the signed worker script', ...actual } };
+  }
+}
+
+/**
+ * @param message what happened
+ * @param actual instead of a page that is controlled
+ * @returns the refusal
+ */
+export function uncontrolled(message: string, actual: string): Refusal {
+  return { code: 'uncontrolled', message, facts: { url: location.href, expected: 'a page that the worker controls', actual } };
+}
+
+function whenInstalled(worker: ServiceWorker, then: () => void): void {
+  if (worker.state === 'installing') worker.addEventListener('statechange', then, { once: true });
+  else then();
+}

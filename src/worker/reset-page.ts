@@ -1,0 +1,40 @@
+import { plainPage } from './plain-page.js';
+
+/** The field of the form that carries the token. */
+const TOKEN = 'token';
+/**
+ * No other site may frame the page. The sandbox makes it an origin of its own, so that no script of the app's pages can read the token in
+ * it or press the button; Chromium and Firefox hand its form to the worker all the same.
+ */
+const POLICY = "; form-action 'self'; frame-ancestors 'none'; sandbox allow-forms";
+
+/**
+ * The page on which a person resets the app. To be answered to navigations only: what a script can fetch, it can read the token in.
+ *
+ * @param token random, never used before. A worker that was stopped since has forgotten it, and shows the page once more
+ */
+export function resetPage(token: string): Response {
+  return plainPage(
+    200,
+    'Reset this site',
+    `<p>Resetting deletes the files of this site that are stored in this browser. They are downloaded and checked again.
+<p>It also deletes the memory of which version of the site you have seen. That memory is what refuses an older version, or one whose signatures
+have been revoked. After a reset your next visit trusts the server as much as a first visit does.
+<p>Do it when the site stays broken, best on a network that you trust. If the site says that it is under attack, ask its operators before.
+<form method=post><input type=hidden name=${TOKEN} value="${token}"><button>Reset this site</button></form><p><a href="../">Leave everything as it is</a>`,
+    POLICY,
+  );
+}
+
+/**
+ * Whether a person pressed the button on the page with this token. Another site can send the form, but does not know the token.
+ *
+ * @param request a request for the page's URL; its body is read
+ * @param token of the page that was answered last; undefined when there was none, or when it was used
+ */
+export async function isConfirmed(request: Request, token: string | undefined): Promise<boolean> {
+  if (request.method !== 'POST' || request.mode !== 'navigate' || !token) return false;
+  // A body in another form than a form's.
+  const form = await request.formData().catch(() => undefined);
+  return form?.get(TOKEN) === token;
+}

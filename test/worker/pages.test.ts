@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import type { ErrorCode } from '../../src/tuf/errors.js';
+import { VouchsafeError } from '../../src/tuf/errors.js';
+import { refusalResponse, toRefusal } from '../../src/worker/refusal.js';
+import { isConfirmed, resetPage } from '../../src/worker/reset-page.js';
+
+const SCOPE = 'https://app.test/sub/';
+
+/** A request as a worker sees it; Node lets nobody make a navigation. */
+function request(changes: Partial<Record<'mode' | 'destination', string>> & RequestInit = {}): Request {
+  const { mode = 'navigate', destination = 'document', ...init } = changes;
+  const made = new Request(`${SCOPE}vouchsafe/reset`, init);
+  Object.defineProperties(made, { mode: { value: mode }, destination: { value: destination } });
+  return made;
+}
+
+const refused = (code: ErrorCode, facts = {}, scope: string | undefined = SCOPE) =>
+  refusalResponse(request(), { code, message: 'The <b>reason</b>.', facts }, scope);
+const textOf = async (response: Response) => (await response.text()).replace(/\s+/g, ' ');
+
+describe('the refusal page', () => {
+  test('is a real response for navigations and worker scripts, and nothing for all else', () => {
+    const refusal = { code: 'mismatch', message: '', facts: {} } as const;
+    for (const shown of [request(), request({ mode: 'same-origin', destination: 'sharedworker' })])
+      expect(refusalResponse(shown, refusal, SCOPE).status).toBe(503);
+    expect(refusalResponse(request({ mode: 'cors', destination: 'script' }), refusal, SCOPE).type).toBe('error');
+  });
+
+  test('runs nothing and loads nothing, whatever a server put into the facts', async () => {
+    const page = refused('mismatch', { url: 'https://x.test/"><script>alert(1)</script>' });
+    expect(page.headers.get('content-security-policy')).toBe("default-src 'none'; style-src 'unsafe-inline'");
+    const text = await textOf(page);
+    expect(text).not.toContain('<script');
+    expect(text).not.toContain('<b>');
+    expect(text).toContain('&#60;script');
+  });
+
+  test('leads to the page to reset the app', async () => {
+    expect(await textOf(refused('mismatch'))).toContain('<a href="https://app.test/sub/vouchsafe/reset">reset this site</a>');
+  });
+
+  test('says what came, and what to do about it', async () => {
+    expect(await textOf(refused('mismatch', { diagnosis: 'older release' }))).toContain('seems to be: older release.');
+    expect(await textOf(refused('mismatch'))).not.toContain('seems to be');
+    expect(await textOf(refused('mismatch', { diagnosis: 'login page' }))).toContain('wants you to sign in');
+    const codes = ['clock', 'quota', 'verifier-replaced', 'uncontrolled', 'foreign-registration', 'mismatch'] as const;
+    const advice = await Promise.all(codes.map(async (code) => /<p>([^<]*) Then <a/.exec(await textOf(refused(code)))?.[1]));
+    expect(new Set(advice).size).toBe(codes.length);
+    expect(advice).not.toContain(undefined);
+  });
+});
+
+describe('a refusal as data', () => {
+  test('is cut to a bounded length', () => {
+    const refusal = toRefusal(
+      new VouchsafeError('mismatch', 'm'.repeat(5000), { url: 'u'.repeat(5000), status: 200, actual: 'short' }),
+    );
+    expect(refusal).toEqual({
+      code: 'mismatch',
+      message: 'm'.repeat(1000),
+      facts: { url: 'u'.repeat(1000), status: 200, actual: 'short' },
+    });
+  });
+});
+
+describe('the page to reset the app', () => {
+  test('cannot be framed, read or scripted, and says what is lost', async () => {
+    const page = resetPage('t0k3n');
+    expect(page.headers.get('content-security-policy')).toBe(
+      "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; sandbox allow-forms",
+    );
+    expect(page.headers.get('cache-control')).toBe('no-store');
+    const text = await textOf(page);
+    expect(text).toContain('<form method=post><input type=hidden name=token value="t0k3n"><button>');
+    expect(text).toContain('as much as a first visit');
+    expect(text).toContain('refuses an older version');
+  });
+
+  test('only its own form, sent by a navigation, with its token, is a confirmation', async () => {
+    const form = (token: string) => ({ method: 'POST', body: new URLSearchParams({ token }) });
+    expect(await isConfirmed(request(form('t0')), 't0')).toBe(true);
+    expect(await isConfirmed(request(form('t1')), 't0')).toBe(false);
+    expect(await isConfirmed(request(form('')), '')).toBe(false);
+    expect(await isConfirmed(request(form('undefined')), undefined)).toBe(false);
+    expect(await isConfirmed(request({ ...form('t0'), mode: 'cors' }), 't0')).toBe(false);
+    expect(await isConfirmed(request({ method: 'POST', body: 'token=t0', headers: { 'content-type': 'text/plain' } }), 't0')).toBe(
+      false,
+    );
+    expect(await isConfirmed(request({ method: 'POST' }), 't0')).toBe(false);
+    expect(await isConfirmed(request(), 't0')).toBe(false);
+  });
+});
