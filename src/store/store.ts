@@ -1,90 +1,92 @@
-import { type DBSchema, deleteDB, type IDBPDatabase, openDB, type StoreKey, type StoreNames, type StoreValue } from 'idb';
 import type { Violation } from '../messages/messages.js';
-import { VouchsafeError } from '../tuf/errors.js';
+import type { VouchsafeError } from '../tuf/errors.js';
 import type { MetadataStore } from '../tuf/updater.js';
+import { Connection } from './connection.js';
+import { PackedFiles } from './files.js';
+import {
+  nextKey,
+  type ReleaseRecord,
+  SMALL_STORES,
+  type SmallStores,
+  type StoredState,
+  type StoredViolation,
+  type Transaction,
+} from './schema.js';
 
-/** A release as it is stored: the metadata that pins it, as received. Its files are stored by hash. */
-export interface ReleaseRecord {
-  /** Version of the root under which the metadata was verified. */
-  readonly rootVersion: number;
-  readonly timestamp: Uint8Array;
-  readonly snapshot: Uint8Array;
-  readonly targets: Uint8Array;
-}
+export type { Pin, ReleaseRecord, StoredState } from './schema.js';
 
-/** Everything a starting worker rebuilds its trust from. None of it is believed before it is verified, not even its shape. */
-export interface StoredState {
-  readonly roots: ReadonlyMap<number, Uint8Array>;
-  readonly active: ReleaseRecord | undefined;
-  readonly staged: ReleaseRecord | undefined;
-  /** The release before the active one: what an attacker would most like to serve. */
-  readonly retired: ReleaseRecord | undefined;
-}
+/** One record as it shall be; without a value it shall be gone. */
+type Change = {
+  [Name in keyof SmallStores]: readonly [name: Name, key: SmallStores[Name]['key'], value: SmallStores[Name]['value'] | undefined];
+}[keyof SmallStores];
 
-interface Schema extends DBSchema {
-  /** Root metadata by version. */
-  roots: { key: number; value: Uint8Array };
-  /** The newest trusted metadata by role name. */
-  metadata: { key: string; value: Uint8Array };
-  releases: { key: 'active' | 'staged' | 'retired'; value: ReleaseRecord };
-  /** File bytes by the hash that the targets metadata lists. */
-  files: { key: string; value: Uint8Array };
-  violations: { key: number; value: Violation };
-}
-
-const SCHEMA_VERSION = 1;
-const OBJECT_STORES = ['roots', 'metadata', 'releases', 'files', 'violations'] as const;
-/** How long (milliseconds) to wait for a database that someone may be holding; a page's request waits with it. */
-const OPEN_WITHIN = 5_000;
-/** How long (milliseconds) not to try again after that. */
-const OPEN_AGAIN_AFTER = 1_000;
 /** Enough to see what an attack did; bounded, because a page script can cause violations at will. */
 const VIOLATIONS_KEPT = 100;
 
 /**
  * The worker's memory in IndexedDB. Any script on the origin can write there, so whoever reads from it verifies. One transaction per
  * change of state.
+ *
+ * While the database cannot be used, this life of the worker goes on without: what is small is kept in memory, and written when the
+ * database is there again; files are not kept.
  */
 export class Store implements MetadataStore {
-  readonly #name: string;
-  #database: Promise<IDBPDatabase<Schema>> | undefined;
+  readonly #connection: Connection;
+  readonly #files: PackedFiles;
+  /** What this life has read or written. */
+  #memory = new Map<string, Change>();
+  /** What is not in the database yet. */
+  #unsaved = new Map<string, Change>();
 
-  /** @param scope the worker's scope (absolute URL): each has its own database */
-  constructor(scope: string) {
-    this.#name = `vouchsafe ${scope}`;
+  /**
+   * @param scope the worker's scope (absolute URL): each has its own database
+   * @param onFailure told each time the database can no longer be used
+   */
+  constructor(scope: string, onFailure: (error: VouchsafeError) => void = () => {}) {
+    this.#connection = new Connection(`vouchsafe ${scope}`, {
+      onFailure,
+      // Somebody deleted it. What this life knows is worth more than nothing: an attacker would like it forgotten.
+      onEmpty: () => {
+        this.#unsaved = new Map([...this.#memory, ...this.#unsaved]);
+        this.#files.reset();
+      },
+      catchUp: () => (this.#unsaved.size > 0 ? (transaction) => this.#writeUnsaved(transaction) : undefined),
+    });
+    this.#files = new PackedFiles(this.#connection);
   }
 
-  /** Roots and releases, in one transaction. @throws `storage` */
+  /** Where state is kept now. */
+  get kept(): 'indexeddb' | 'memory' {
+    return this.#connection.isDown ? 'memory' : 'indexeddb';
+  }
+
+  /** Everything but files and violations, in one transaction. Never rejects: without a database it is what this life knows. */
   async loadState(): Promise<StoredState> {
-    const [versions, roots, active, staged, retired] = await this.#run((database) => {
-      const transaction = database.transaction(['roots', 'releases']);
-      const stored = transaction.objectStore('roots');
-      const releases = transaction.objectStore('releases');
-      return Promise.all([
-        stored.getAllKeys(),
-        stored.getAll(),
-        releases.get('active'),
-        releases.get('staged'),
-        releases.get('retired'),
-      ]);
-    });
-    return { roots: new Map(versions.map((version, i) => [version, roots[i] as Uint8Array])), active, staged, retired };
+    try {
+      await this.#connection.run(SMALL_STORES, 'readonly', async (transaction) => {
+        const all = await Promise.all(
+          SMALL_STORES.map(async (name) => {
+            const store = transaction.objectStore(name);
+            const [keys, values] = await Promise.all([store.getAllKeys(), store.getAll()]);
+            return keys.map((key, i) => [name, key, values[i]] as unknown as Change);
+          }),
+        );
+        this.#memory = new Map(all.flat().filter(isWellFormed).map(byId));
+        // What was changed while this was read.
+        for (const [id, change] of this.#unsaved) this.#memory.set(id, change);
+      });
+    } catch {
+      // Told already.
+    }
+    return this.#state();
   }
 
   loadRoot(version: number): Promise<Uint8Array | undefined> {
     return this.#get('roots', version);
   }
 
-  async saveRoot(version: number, bytes: Uint8Array, discard: readonly string[]): Promise<void> {
-    await this.#run(async (database) => {
-      const transaction = database.transaction(['roots', 'metadata'], 'readwrite');
-      const metadata = transaction.objectStore('metadata');
-      await Promise.all([
-        transaction.objectStore('roots').put(bytes, version),
-        ...discard.map((role) => metadata.delete(role)),
-        transaction.done,
-      ]);
-    });
+  saveRoot(version: number, bytes: Uint8Array, discard: readonly string[]): Promise<void> {
+    return this.#write(['roots', version, bytes], ...discard.map((role): Change => ['metadata', role, undefined]));
   }
 
   loadRole(role: string): Promise<Uint8Array | undefined> {
@@ -92,137 +94,212 @@ export class Store implements MetadataStore {
   }
 
   saveRole(role: string, bytes: Uint8Array): Promise<void> {
-    return this.#put('metadata', role, bytes);
+    return this.#write(['metadata', role, bytes]);
   }
 
-  /** @param hash as the targets metadata lists it, hex. @throws `storage` */
-  loadFile(hash: string): Promise<Uint8Array | undefined> {
-    return this.#get('files', hash);
+  /** Keeps a release, or newer metadata of one that is kept. @throws `quota` */
+  saveRelease(key: string, record: ReleaseRecord): Promise<void> {
+    return this.#write(['releases', key, record]);
   }
 
-  /** @param hash the hash that `bytes` were checked against, hex. @throws `storage` */
-  saveFile(hash: string, bytes: Uint8Array): Promise<void> {
-    return this.#put('files', hash, bytes);
+  /** Keeps a release and makes it the staged one. @throws `quota` */
+  stage(key: string, record: ReleaseRecord): Promise<void> {
+    return this.#write(['releases', key, record], ['state', 'staged', key]);
   }
 
-  /** The hashes under which files are stored. @throws `storage` */
-  async storedHashes(): Promise<Set<string>> {
-    return new Set(await this.#run((database) => database.getAllKeys('files')));
-  }
-
-  /** Keeps a complete release beside the active one, or newer metadata of the same release. @throws `storage` */
-  saveRelease(which: 'active' | 'staged', record: ReleaseRecord): Promise<void> {
-    return this.#put('releases', which, record);
+  /** Makes a release that is kept the active one: old or new, whole, whenever the worker is killed. @throws `quota` */
+  async activate(key: string): Promise<void> {
+    const { staged } = await this.loadState();
+    await this.#write(['state', 'active', key], ...(staged === key ? [['state', 'staged', undefined] as const] : []));
   }
 
   /**
-   * Makes a release the active one, the active one the retired one, and forgets the staged one: old or new, whole, whenever the worker is
-   * killed.
+   * Remembers which release a client stays on.
    *
-   * @param record the release
-   * @throws `storage`
+   * @param client its id
+   * @param release key
+   * @param time now, in milliseconds since 1970
+   * @throws `quota`
    */
-  async activate(record: ReleaseRecord): Promise<void> {
-    await this.#run(async (database) => {
-      const { store, done } = database.transaction('releases', 'readwrite');
-      const retired = await store.get('active');
-      await Promise.all([retired && store.put(retired, 'retired'), store.put(record, 'active'), store.delete('staged'), done]);
-    });
+  pin(client: string, release: string, time: number): Promise<void> {
+    return this.#write(['pins', client, { release, time }]);
   }
 
-  /** Forgets every file but these. @throws `storage` */
-  async keepFiles(hashes: ReadonlySet<string>): Promise<void> {
-    await this.#run(async (database) => {
-      const { store, done } = database.transaction('files', 'readwrite');
-      const unused = (await store.getAllKeys()).filter((hash) => !hashes.has(hash));
-      await Promise.all([...unused.map((hash) => store.delete(hash)), done]);
-    });
+  /** Forgets every release and pin but these, and the active and the staged release. @throws `quota` */
+  async keep(releases: ReadonlySet<string>, pins: ReadonlySet<string>): Promise<void> {
+    const state = await this.loadState();
+    const wanted = new Set([...releases, state.active, state.staged]);
+    const unwanted: Change[] = [];
+    for (const key of state.releases.keys()) if (!wanted.has(key)) unwanted.push(['releases', key, undefined]);
+    for (const client of state.pins.keys()) if (!pins.has(client)) unwanted.push(['pins', client, undefined]);
+    if (unwanted.length > 0) await this.#write(...unwanted);
   }
 
-  /** Adds a violation and drops the oldest beyond the bound. @throws `storage` */
-  async saveViolation(violation: Violation): Promise<void> {
-    await this.#run(async (database) => {
-      const transaction = database.transaction('violations', 'readwrite');
-      await transaction.store.add(violation);
-      const keys = await transaction.store.getAllKeys();
+  /** @param activation the app's own activation policy, if it has one. @throws `quota` */
+  saveActivation(activation: string | undefined): Promise<void> {
+    return this.#write(['state', 'activation', activation]);
+  }
+
+  /**
+   * What is stored under a hash. Never rejects: what cannot be read is not there.
+   *
+   * @param hash as the targets metadata lists it, hex
+   * @returns unverified bytes, the caller's own
+   */
+  loadFile(hash: string): Promise<Uint8Array | undefined> {
+    return this.#files.load(hash).catch(() => undefined);
+  }
+
+  /**
+   * Stores files together, in place of what is stored under their hashes. Without a database they are not kept.
+   *
+   * @param files by the hash that they were checked against, hex
+   * @throws `quota`
+   */
+  saveFiles(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    return this.#files.save(files).catch(unlessQuota);
+  }
+
+  /** The hashes under which files are stored. Never rejects. */
+  storedHashes(): Promise<ReadonlySet<string>> {
+    return this.#files.hashes().catch(() => new Set());
+  }
+
+  /** Forgets every file but these, and tidies up, some at a time. @throws `quota` */
+  keepFiles(hashes: ReadonlySet<string>): Promise<void> {
+    return this.#files.keep(hashes).catch(unlessQuota);
+  }
+
+  /** Adds a violation and drops the oldest beyond the bound. @throws `storage`, `quota` */
+  saveViolation(violation: Violation): Promise<void> {
+    return this.#connection.run(['violations'], 'readwrite', async (transaction) => {
+      const store = transaction.objectStore('violations');
+      await store.put(violation, await nextKey(transaction, 'violations'));
+      const keys = await store.getAllKeys();
       const oldest = keys.slice(0, Math.max(0, keys.length - VIOLATIONS_KEPT));
-      await Promise.all([...oldest.map((key) => transaction.store.delete(key)), transaction.done]);
+      await Promise.all(oldest.map((key) => store.delete(key)));
     });
   }
 
   /** The recorded violations, oldest first. @throws `storage` */
   async loadViolations(): Promise<Violation[]> {
-    return this.#run((database) => database.getAll('violations'));
+    return Array.from((await this.#violations()).values(), ({ reported: _, ...violation }) => violation);
   }
 
-  async #get(name: 'roots' | 'metadata' | 'files', key: string | number): Promise<Uint8Array | undefined> {
-    const value: unknown = await this.#run((database) => database.get(name, key));
-    return value instanceof Uint8Array ? value : undefined;
+  /** The violations that nobody has reported yet, by key, oldest first. @throws `storage` */
+  async unreported(): Promise<Map<number, Violation>> {
+    return new Map([...(await this.#violations())].filter(([, { reported }]) => !reported));
   }
 
-  async #put<Name extends StoreNames<Schema>>(
-    name: Name,
-    key: StoreKey<Schema, Name>,
-    value: StoreValue<Schema, Name>,
-  ): Promise<void> {
-    await this.#run((database) => database.put(name, value, key));
-  }
-
-  async #run<T>(work: (database: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
-    this.#database ??= inTime(this.#open());
-    const opening = this.#database;
-    // What failed once is not used again: a deleted database, a full disk. One that could not be opened is left alone for a moment, so
-    // that a page does not wait for each of its requests in turn.
-    const forget = () => {
-      if (this.#database === opening) this.#database = undefined;
-    };
-    opening.catch(() => setTimeout(forget, OPEN_AGAIN_AFTER));
-    try {
-      const database = await opening;
-      return await work(database).catch((error) => {
-        forget();
-        throw error;
-      });
-    } catch (cause) {
-      throw new VouchsafeError('storage', `The browser's storage failed: ${cause}`, {}, cause);
-    }
-  }
-
-  async #open(): Promise<IDBPDatabase<Schema>> {
-    try {
-      const database = await this.#connect();
-      if (OBJECT_STORES.every((name) => database.objectStoreNames.contains(name))) return database;
-      database.close();
-    } catch (error) {
-      if ((error as DOMException).name !== 'VersionError') throw error;
-    }
-    // A script of the page made the database before us, or raised its version. It could as well have deleted it; starting over heals.
-    await deleteDB(this.#name);
-    return this.#connect();
-  }
-
-  #connect(): Promise<IDBPDatabase<Schema>> {
-    const forget = () => {
-      this.#database = undefined;
-    };
-    return openDB<Schema>(this.#name, SCHEMA_VERSION, {
-      upgrade(database) {
-        for (const name of OBJECT_STORES) database.createObjectStore(name, { autoIncrement: name === 'violations' });
-      },
-      // Someone deletes the database or upgrades it. To hold on would block them for as long as the worker lives.
-      blocking(_current, _blocked, event) {
-        forget();
-        (event.target as IDBDatabase).close();
-      },
-      terminated: forget,
+  /** @param keys of violations that have been reported. @throws `storage`, `quota` */
+  markReported(keys: Iterable<number>): Promise<void> {
+    return this.#connection.run(['violations'], 'readwrite', async (transaction) => {
+      const store = transaction.objectStore('violations');
+      for (const key of keys) {
+        const violation = await store.get(key);
+        if (violation) await store.put({ ...violation, reported: true }, key);
+      }
     });
+  }
+
+  /** Forgets everything. @throws `storage` */
+  async clear(): Promise<void> {
+    this.#memory.clear();
+    this.#unsaved.clear();
+    this.#files.reset();
+    await this.#connection.delete();
+  }
+
+  async #violations(): Promise<Map<number, StoredViolation>> {
+    return this.#connection.run(['violations'], 'readonly', async (transaction) => {
+      const store = transaction.objectStore('violations');
+      const [keys, values] = await Promise.all([store.getAllKeys(), store.getAll()]);
+      const entries = keys.map((key, i) => [key, values[i] as StoredViolation] as const);
+      return new Map(entries.filter(([, violation]) => typeof violation?.code === 'string'));
+    });
+  }
+
+  async #get(name: 'roots' | 'metadata', key: string | number): Promise<Uint8Array | undefined> {
+    const id = `${name} ${key}`;
+    try {
+      const value: unknown = await this.#connection.run([name], 'readonly', (transaction) =>
+        transaction.objectStore(name).get(key as never),
+      );
+      if (!this.#unsaved.has(id)) this.#remember([name, key, value] as Change);
+    } catch {
+      // Told already.
+    }
+    return this.#memory.get(id)?.[2] as Uint8Array | undefined;
+  }
+
+  #remember(change: Change): void {
+    const [id] = byId(change);
+    if (isWellFormed(change)) this.#memory.set(id, change);
+    else this.#memory.delete(id);
+  }
+
+  async #write(...changes: Change[]): Promise<void> {
+    for (const change of changes) {
+      this.#remember(change);
+      this.#unsaved.set(...byId(change));
+    }
+    // Roots and roles are what protects from rollback. A release, a pointer, a pin may be lost: then an older state is there, whole.
+    const durability = changes.some(([name]) => name === 'roots' || name === 'metadata') ? 'strict' : 'relaxed';
+    await this.#connection
+      .run(SMALL_STORES, 'readwrite', (transaction) => this.#writeUnsaved(transaction), durability)
+      .catch(unlessQuota);
+  }
+
+  async #writeUnsaved(transaction: Transaction): Promise<void> {
+    const changes = [...this.#unsaved];
+    await Promise.all(
+      changes.map(([, [name, key, value]]) => {
+        const store = transaction.objectStore(name);
+        return value === undefined ? store.delete(key as never) : store.put(value as never, key as never);
+      }),
+    );
+    await transaction.done;
+    for (const [id, change] of changes) if (this.#unsaved.get(id) === change) this.#unsaved.delete(id);
+  }
+
+  #state(): StoredState {
+    const all = <Name extends keyof SmallStores>(name: Name) => {
+      const records = [...this.#memory.values()].filter((change) => change[0] === name);
+      return new Map(records.map(([, key, value]) => [key, value] as [SmallStores[Name]['key'], SmallStores[Name]['value']]));
+    };
+    const state = all('state');
+    return {
+      roots: all('roots'),
+      releases: all('releases'),
+      active: state.get('active'),
+      staged: state.get('staged'),
+      pins: all('pins'),
+      activation: state.get('activation'),
+    };
   }
 }
 
-/** Requests for a database that someone holds wait without an event that says so. */
-function inTime<T>(opening: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('another page holds the database')), OPEN_WITHIN);
-    opening.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
+function byId(change: Change): [id: string, change: Change] {
+  return [`${change[0]} ${change[1]}`, change];
+}
+
+/** A page script can store any shape. */
+function isWellFormed([name, key, value]: Change): boolean {
+  const isBytes = (bytes: unknown) => bytes instanceof Uint8Array;
+  if (typeof key !== (name === 'roots' ? 'number' : 'string') || !value) return false;
+  switch (name) {
+    case 'releases':
+      return typeof value.rootVersion === 'number' && [value.timestamp, value.snapshot, value.targets].every(isBytes);
+    case 'state':
+      return typeof value === 'string';
+    case 'pins':
+      return typeof value.release === 'string' && typeof value.time === 'number';
+    default:
+      return isBytes(value);
+  }
+}
+
+/** Other failures have been told, and the store goes on without the database. */
+function unlessQuota(error: unknown): void {
+  if ((error as VouchsafeError).code === 'quota') throw error;
 }

@@ -1,103 +1,274 @@
 import 'fake-indexeddb/auto';
 import { deleteDB, openDB } from 'idb';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Store } from '../../src/store/store.js';
+import type { VouchsafeError } from '../../src/tuf/errors.js';
 
 // The speed of a fake for the store's own rules; the browser tests run the same store on real IndexedDB.
 const scope = 'https://app.example/';
 const name = `vouchsafe ${scope}`;
 const bytes = (text: string) => new TextEncoder().encode(text);
 const record = (text: string) => ({ rootVersion: 1, timestamp: bytes(text), snapshot: bytes(text), targets: bytes(text) });
+const files = (...hashes: string[]) => new Map(hashes.map((hash) => [hash, bytes(`bytes of ${hash}`)]));
+const violation = (time: number) => ({ code: 'mismatch', message: '', facts: {}, time, during: 'request' }) as const;
 
 let store: Store;
-beforeEach(() => {
-  store = new Store(scope);
-});
-afterEach(() => deleteDB(name));
+let failures: VouchsafeError[];
+const newStore = () => new Store(scope, (error) => failures.push(error));
 
-describe('Store', () => {
-  it('gives back what it was given, byte for byte', async () => {
+beforeEach(() => {
+  failures = [];
+  store = newStore();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+  await deleteDB(name);
+});
+
+/** Does something to the database behind the store's back, as a script of the page can. */
+async function asPage(work: (page: Awaited<ReturnType<typeof openDB>>) => Promise<unknown>): Promise<void> {
+  const page = await openDB(name);
+  await work(page);
+  page.close();
+}
+
+describe('small state', () => {
+  it('comes back in another life, byte for byte', async () => {
     await store.saveRoot(1, bytes('root 1'), []);
     await store.saveRole('timestamp', bytes('timestamp'));
-    await store.saveFile('ab', bytes('file'));
-    await store.saveRelease('staged', record('staged'));
-    const again = new Store(scope);
+    await store.saveRelease('one', record('one'));
+    await store.stage('two', record('two'));
+    await store.pin('client', 'one', 7);
+    await store.saveActivation('prompt');
+    const again = newStore();
     expect(await again.loadRoot(1)).toEqual(bytes('root 1'));
     expect(await again.loadRoot(2)).toBeUndefined();
     expect(await again.loadRole('timestamp')).toEqual(bytes('timestamp'));
     expect(await again.loadRole('constructor')).toBeUndefined();
-    expect(await again.loadFile('ab')).toEqual(bytes('file'));
     expect(await again.loadState()).toEqual({
       roots: new Map([[1, bytes('root 1')]]),
+      releases: new Map([
+        ['one', record('one')],
+        ['two', record('two')],
+      ]),
       active: undefined,
-      staged: record('staged'),
+      staged: 'two',
+      pins: new Map([['client', { release: 'one', time: 7 }]]),
+      activation: 'prompt',
     });
+    expect(again.kept).toBe('indexeddb');
+    expect(failures).toEqual([]);
   });
 
   it('A9 saves a root and discards the roles it recovers from in one step', async () => {
-    await store.saveRole('timestamp', bytes('fast-forwarded'));
-    await store.saveRole('snapshot', bytes('fast-forwarded'));
-    await store.saveRole('targets', bytes('kept'));
+    for (const role of ['timestamp', 'snapshot', 'targets']) await store.saveRole(role, bytes('fast-forwarded'));
     await store.saveRoot(2, bytes('root 2'), ['timestamp', 'snapshot']);
-    expect(await store.loadRole('timestamp')).toBeUndefined();
-    expect(await store.loadRole('snapshot')).toBeUndefined();
-    expect(await store.loadRole('targets')).toEqual(bytes('kept'));
+    for (const life of [store, newStore()]) {
+      expect(await life.loadRole('timestamp')).toBeUndefined();
+      expect(await life.loadRole('snapshot')).toBeUndefined();
+      expect(await life.loadRole('targets')).toEqual(bytes('fast-forwarded'));
+    }
   });
 
-  it('activates a release, retires the one before and forgets the staged one', async () => {
-    await store.saveRelease('active', record('old'));
-    await store.saveRelease('staged', record('new'));
-    await store.activate(record('new'));
-    expect(await store.loadState()).toMatchObject({ active: record('new'), staged: undefined, retired: record('old') });
+  it('activates a release: it is no longer staged, another one still is', async () => {
+    await store.stage('one', record('one'));
+    await newStore().activate('one');
+    expect(await newStore().loadState()).toMatchObject({ active: 'one', staged: undefined });
+    await store.stage('two', record('two'));
+    await store.activate('one');
+    expect(await newStore().loadState()).toMatchObject({ active: 'one', staged: 'two' });
   });
 
-  it('forgets the files that nobody wants', async () => {
-    for (const hash of ['old', 'shared', 'new']) await store.saveFile(hash, bytes(hash));
-    await store.keepFiles(new Set(['shared', 'new']));
-    expect(await store.storedHashes()).toEqual(new Set(['shared', 'new']));
+  it('forgets the releases and pins that nobody wants, and never the active and the staged release', async () => {
+    await store.stage('active', record('a'));
+    await store.activate('active');
+    await store.stage('staged', record('s'));
+    for (const key of ['pinned', 'old']) {
+      await store.saveRelease(key, record(key));
+      await store.pin(`client of ${key}`, key, 1);
+    }
+    await newStore().keep(new Set(['pinned']), new Set(['client of pinned']));
+    const { releases, pins } = await newStore().loadState();
+    expect([...releases.keys()].sort()).toEqual(['active', 'pinned', 'staged']);
+    expect([...pins.keys()]).toEqual(['client of pinned']);
   });
 
-  it('keeps the newest hundred violations', async () => {
-    for (let time = 0; time < 103; time++)
-      await store.saveViolation({ code: 'mismatch', message: '', facts: {}, time, during: 'request' });
-    const times = (await store.loadViolations()).map((violation) => violation.time);
+  it('C7 takes no other shape', async () => {
+    await store.saveRoot(1, bytes('root'), []);
+    await asPage(async (page) => {
+      await page.put('roots', { length: 4 }, 1);
+      await page.put('roots', bytes('root'), 'two');
+      await page.put('metadata', ['x'], 'timestamp');
+      const cyclic: Record<string, unknown> = { rootVersion: 1 };
+      cyclic.timestamp = cyclic;
+      await page.put('releases', cyclic, 'one');
+      await page.put('releases', record('x'), 3);
+      await page.put('state', { toString: 'one' }, 'active');
+      await page.put('pins', null, 'client');
+    });
+    for (const life of [store, newStore()]) {
+      expect(await life.loadRoot(1)).toBeUndefined();
+      expect(await life.loadRole('timestamp')).toBeUndefined();
+      expect(await life.loadState()).toEqual({
+        roots: new Map(),
+        releases: new Map(),
+        pins: new Map(),
+        active: undefined,
+        staged: undefined,
+        activation: undefined,
+      });
+    }
+    expect(failures).toEqual([]);
+  });
+});
+
+describe('violations', () => {
+  it('are the newest hundred, and each says once that it was not reported', async () => {
+    for (let time = 0; time < 103; time++) await store.saveViolation(violation(time));
+    const times = (await store.loadViolations()).map(({ time }) => time);
     expect(times).toHaveLength(100);
     expect([times[0], times[99]]).toEqual([3, 102]);
+    const unreported = await store.unreported();
+    expect(unreported.size).toBe(100);
+    await store.markReported([...unreported.keys()].slice(1));
+    expect([...(await newStore().unreported()).values()]).toEqual([violation(3)]);
+    expect((await store.loadViolations())[1]).toEqual(violation(4));
   });
 
-  it('C7 takes no other shape for metadata and files', async () => {
-    await store.saveRoot(1, bytes('root'), []);
-    const page = await openDB(name);
-    await page.put('roots', { length: 4 }, 1);
-    await page.put('metadata', ['x'], 'timestamp');
-    await page.put('files', 'text', 'ab');
+  it('C7 can be added after a page used the keys up, and have no other shape', async () => {
+    await store.saveViolation(violation(1));
+    await asPage(async (page) => {
+      await page.put('violations', 'text', 2 ** 53);
+      await page.put('violations', null, 0);
+      await page.put('violations', violation(9), 'text');
+    });
+    await store.saveViolation(violation(2));
+    expect(await store.loadViolations()).toEqual([violation(1), violation(2)]);
+  });
+});
+
+describe('a database that cannot be used', () => {
+  it('C8 is started over when a page has deleted it, and what this life knows is not lost', async () => {
+    await store.saveRole('timestamp', bytes('timestamp'));
+    await store.saveFiles(files('ab'));
+    await store.loadFile('ab');
+    await deleteDB(name);
+    await store.saveFiles(files('cd'));
+    expect(await store.loadFile('ab')).toBeUndefined();
+    expect(await store.loadFile('cd')).toEqual(bytes('bytes of cd'));
+    expect(await newStore().loadRole('timestamp')).toEqual(bytes('timestamp'));
+    expect(failures).toEqual([]);
+  });
+
+  it('C8 is started over when a page has raised its version or made it first', async () => {
+    (await openDB(name, 99)).close();
+    await store.saveFiles(files('ab'));
+    expect(await newStore().loadFile('ab')).toEqual(bytes('bytes of ab'));
+    await deleteDB(name);
+    const made = await openDB(name, 2, {
+      upgrade(page) {
+        for (const each of ['roots', 'metadata', 'releases', 'state', 'pins', 'indexes', 'violations'])
+          page.createObjectStore(each);
+        page.createObjectStore('packs', { keyPath: 'trap' });
+      },
+    });
+    made.close();
+    const again = newStore();
+    await again.saveFiles(files('ab'));
+    expect(await newStore().loadFile('ab')).toEqual(bytes('bytes of ab'));
+    expect(failures).toEqual([]);
+  });
+
+  it('C8 held by a page is told once; this life goes on in memory, and what it knows is written when the page lets go', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    const page = await openDB(name, 99);
+    const saved = store.saveRole('timestamp', bytes('newer'));
+    const state = store.loadState();
+    await vi.advanceTimersByTimeAsync(5_000);
+    await Promise.all([saved, state]);
+    expect(store.kept).toBe('memory');
+    expect(failures.map(({ code }) => code)).toEqual(['storage']);
+    await store.stage('one', record('one'));
+    await store.activate('one');
+    await store.saveFiles(files('ab'));
+    expect(await store.loadFile('ab')).toBeUndefined();
+    expect(await store.storedHashes()).toEqual(new Set());
+    await expect(store.loadViolations()).rejects.toMatchObject({ code: 'storage' });
+    expect(await store.loadRole('timestamp')).toEqual(bytes('newer'));
+    expect(await store.loadState()).toMatchObject({ active: 'one', staged: undefined });
+    expect(failures).toHaveLength(1);
     page.close();
-    expect(await store.loadRoot(1)).toBeUndefined();
+    vi.useRealTimers();
+    vi.setSystemTime(Date.now() + 60_000);
+    await expect
+      .poll(async () => {
+        await store.loadRole('timestamp');
+        return store.kept;
+      })
+      .toBe('indexeddb');
+    const again = newStore();
+    expect(await again.loadRole('timestamp')).toEqual(bytes('newer'));
+    expect(await again.loadState()).toMatchObject({ active: 'one' });
+  });
+
+  it('C8 with a transaction that a page never ends fails in time, and is used again afterwards', async () => {
+    await store.saveRole('timestamp', bytes('old'));
+    const page = await openDB(name);
+    const transaction = page.transaction('metadata', 'readwrite');
+    let held = true;
+    const hold = async () => {
+      while (held) await transaction.store.get('timestamp');
+    };
+    const holding = hold();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    const saved = store.saveRole('timestamp', bytes('new'));
+    await vi.advanceTimersByTimeAsync(20_000);
+    await saved;
+    expect(failures.map(({ code }) => code)).toEqual(['storage']);
+    expect(await store.loadRole('timestamp')).toEqual(bytes('new'));
+    held = false;
+    await holding;
+    page.close();
+    vi.useRealTimers();
+    vi.setSystemTime(Date.now() + 60_000);
+    await expect
+      .poll(async () => {
+        await store.loadRole('timestamp');
+        return store.kept;
+      })
+      .toBe('indexeddb');
+    expect(await newStore().loadRole('timestamp')).toEqual(bytes('new'));
+  });
+
+  it('is private mode when opening throws: everything goes on in memory', async () => {
+    vi.spyOn(indexedDB, 'open').mockImplementation(() => {
+      throw new DOMException('no', 'SecurityError');
+    });
+    await store.saveRoot(2, bytes('root'), []);
+    expect((await store.loadState()).roots).toEqual(new Map([[2, bytes('root')]]));
+    await store.saveFiles(files('ab'));
+    await store.keepFiles(new Set());
+    expect(failures).toHaveLength(1);
+  });
+
+  it('that is full says so, and is used on', async () => {
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementationOnce(() => {
+      throw new DOMException('full', 'QuotaExceededError');
+    });
+    await expect(store.saveFiles(files('ab'))).rejects.toMatchObject({ code: 'quota' });
+    expect(store.kept).toBe('indexeddb');
+    await store.saveFiles(files('ab'));
+    expect(await store.loadFile('ab')).toEqual(bytes('bytes of ab'));
+    expect(failures).toEqual([]);
+  });
+
+  it('forgets everything when told to', async () => {
+    await store.saveRole('timestamp', bytes('x'));
+    await store.saveFiles(files('ab'));
+    await store.clear();
+    expect((await indexedDB.databases()).map((database) => database.name)).not.toContain(name);
     expect(await store.loadRole('timestamp')).toBeUndefined();
     expect(await store.loadFile('ab')).toBeUndefined();
-  });
-
-  it('C8 starts over when a page has deleted the database under it', async () => {
-    await store.saveFile('ab', bytes('file'));
-    await deleteDB(name);
-    expect(await store.loadFile('ab')).toBeUndefined();
-    await store.saveFile('ab', bytes('again'));
-    expect(await store.loadFile('ab')).toEqual(bytes('again'));
-  });
-
-  it('C8 starts over when a page has raised its version or made it first', async () => {
-    (await openDB(name, 99)).close();
-    expect(await store.loadFile('ab')).toBeUndefined();
-    await deleteDB(name);
-    (await openDB(name, 1)).close();
-    await store.saveFile('ab', bytes('file'));
-    expect(await store.loadFile('ab')).toEqual(bytes('file'));
-  });
-
-  it('C8 fails with its code, and in time, when another page will not let go of an unusable database', async () => {
-    const page = await openDB(name, 99);
-    await expect(store.loadFile('ab')).rejects.toMatchObject({ code: 'storage' });
-    page.close();
-    await expect.poll(() => store.loadFile('ab').catch((error) => error.code)).toBeUndefined();
   });
 });

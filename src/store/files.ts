@@ -1,0 +1,187 @@
+import type { Connection } from './connection.js';
+import { PACK_SIZE, type Place, packOf, placesIn } from './pack.js';
+import { nextKey, type Transaction } from './schema.js';
+
+/** Bytes of packs that are held in memory. A page asks for most of its files at once, and they are in the same packs. */
+const HELD = 16 * 2 ** 20;
+/** Bytes that are rewritten at once, at most: they are in memory meanwhile, and reads wait. */
+const REWRITTEN = 16 * 2 ** 20;
+/** Packs smaller than a quarter are merged when there are this many of them. */
+const SMALL_PACKS = 8;
+/** Packs that are read at once to be rewritten, at most. */
+const REWRITTEN_PACKS = 500;
+
+/** Files by hash, many to a record: 150 of them take one read instead of 150. */
+export class PackedFiles {
+  readonly #connection: Connection;
+  /** Read once, when the first file is asked for. */
+  #places: Promise<Map<string, Place>> | undefined;
+  /** The least recently used first. */
+  readonly #held = new Map<number, { readonly pack: Promise<Uint8Array | undefined>; size: number }>();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Forgets what is in memory. */
+  reset(): void {
+    this.#places = undefined;
+    this.#held.clear();
+  }
+
+  /** @returns a copy of what is stored under a hash. @throws `storage` */
+  async load(hash: string): Promise<Uint8Array | undefined> {
+    const places = await this.#known();
+    for (let place = places.get(hash); place; place = places.get(hash)) {
+      const { pack, begin, end } = place;
+      const file = (await this.#pack(pack))?.slice(begin, end);
+      if (file?.length === end - begin) return file;
+      // Unless it has been moved meanwhile, it is gone.
+      if (places.get(hash) === place) places.delete(hash);
+    }
+    return undefined;
+  }
+
+  /** Stores files as one pack, in one transaction. What was stored under their hashes before is not read again. @throws `storage`, `quota` */
+  async save(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    if (files.size === 0) return;
+    const places = await this.#known();
+    const added = await this.#connection.run(['packs', 'indexes'], 'readwrite', (transaction) => add(transaction, files));
+    for (const [hash, place] of added) {
+      places.set(hash, place);
+      // Somebody may have deleted the pack that had this key before.
+      this.#held.delete(place.pack);
+    }
+  }
+
+  /** The hashes of all files, as the database says now. @throws `storage` */
+  async hashes(): Promise<Set<string>> {
+    const { places } = await this.#connection.run(['packs', 'indexes'], 'readonly', readPlaces);
+    return new Set(places.keys());
+  }
+
+  /** Forgets all other files, and merges small packs and what is left of large ones, some at a time. @throws `storage`, `quota` */
+  async keep(wanted: ReadonlySet<string>): Promise<void> {
+    const places = await this.#known();
+    const now = await this.#connection.run(['packs', 'indexes'], 'readwrite', (transaction) => tidy(transaction, wanted));
+    // The same map: a read that is under way looks there again.
+    places.clear();
+    for (const [hash, place] of now) places.set(hash, place);
+    this.#held.clear();
+  }
+
+  #known(): Promise<Map<string, Place>> {
+    if (!this.#places) {
+      const reading = this.#connection.run(['indexes'], 'readonly', async (transaction) => {
+        const indexes = transaction.objectStore('indexes');
+        return placesIn(...(await Promise.all([indexes.getAllKeys(), indexes.getAll()])));
+      });
+      this.#places = reading;
+      reading.catch(() => {
+        if (this.#places === reading) this.#places = undefined;
+      });
+    }
+    return this.#places;
+  }
+
+  #pack(key: number): Promise<Uint8Array | undefined> {
+    const held = this.#held.get(key) ?? { pack: this.#readPack(key), size: 0 };
+    this.#held.delete(key);
+    this.#held.set(key, held);
+    return held.pack;
+  }
+
+  async #readPack(key: number): Promise<Uint8Array | undefined> {
+    try {
+      const pack: unknown = await this.#connection.run(['packs'], 'readonly', (transaction) =>
+        transaction.objectStore('packs').get(key),
+      );
+      if (!(pack instanceof Uint8Array)) throw new TypeError();
+      const held = this.#held.get(key);
+      if (held) held.size = pack.length;
+      let size = 0;
+      for (const [other, { size: more }] of [...this.#held].reverse()) {
+        size += more;
+        if (size > HELD) this.#held.delete(other);
+      }
+      return pack;
+    } catch (error) {
+      this.#held.delete(key);
+      if (error instanceof TypeError) return undefined;
+      throw error;
+    }
+  }
+}
+
+async function add(transaction: Transaction, files: ReadonlyMap<string, Uint8Array>): Promise<Map<string, Place>> {
+  const key = await nextKey(transaction, 'indexes', 'packs');
+  const { index, bytes } = packOf(files);
+  await Promise.all([transaction.objectStore('packs').put(bytes, key), transaction.objectStore('indexes').put(index, key)]);
+  return placesIn([key], [index]);
+}
+
+/** Files whose packs are there, and the keys of all packs and indexes. */
+async function readPlaces(
+  transaction: Pick<Transaction<'readonly' | 'readwrite'>, 'objectStore'>,
+): Promise<{ places: Map<string, Place>; keys: Set<number> }> {
+  const indexes = transaction.objectStore('indexes');
+  const packs = transaction.objectStore('packs');
+  const [packKeys, keys, all] = await Promise.all([packs.getAllKeys(), indexes.getAllKeys(), indexes.getAll()]);
+  const there = new Set(packKeys);
+  return {
+    places: placesIn(
+      keys,
+      all.map((index, i) => (there.has(keys[i] ?? 0) ? index : undefined)),
+    ),
+    keys: new Set([...packKeys, ...keys]),
+  };
+}
+
+async function tidy(transaction: Transaction, wanted: ReadonlySet<string>): Promise<Map<string, Place>> {
+  const { places, keys } = await readPlaces(transaction);
+  const packs = transaction.objectStore('packs');
+  const indexes = transaction.objectStore('indexes');
+  /** Of each pack. */
+  const kept = new Map<number, { live: Map<string, Place>; liveBytes: number; bytes: number }>();
+  for (const [hash, place] of places) {
+    const pack = kept.get(place.pack) ?? { live: new Map<string, Place>(), liveBytes: 0, bytes: 0 };
+    kept.set(place.pack, pack);
+    pack.bytes = Math.max(pack.bytes, place.end);
+    if (!wanted.has(hash)) places.delete(hash);
+    else {
+      pack.live.set(hash, place);
+      pack.liveBytes += place.end - place.begin;
+    }
+  }
+  const unused = [...keys].filter((key) => !kept.get(key)?.live.size);
+  const remove = (key: number) => Promise.all([packs.delete(key), indexes.delete(key)]);
+  await Promise.all(unused.map(remove));
+
+  const used = [...kept].filter(([, { live }]) => live.size > 0);
+  const garbage = used.filter(([, { liveBytes, bytes }]) => liveBytes < bytes / 2);
+  const small = used.filter(([, { liveBytes, bytes }]) => liveBytes >= bytes / 2 && bytes < PACK_SIZE / 4);
+  let files = new Map<string, Uint8Array>();
+  let size = 0;
+  let total = 0;
+  const flush = async () => {
+    for (const [hash, place] of await add(transaction, files)) places.set(hash, place);
+    files = new Map();
+    size = 0;
+  };
+  for (const [key, { live, bytes }] of [...garbage, ...(small.length < SMALL_PACKS ? [] : small)].slice(0, REWRITTEN_PACKS)) {
+    total += bytes;
+    if (total > REWRITTEN) break;
+    const pack: unknown = await packs.get(key);
+    await remove(key);
+    for (const [hash, { begin, end }] of live) {
+      places.delete(hash);
+      if (!(pack instanceof Uint8Array)) continue;
+      const file = pack.subarray(begin, end);
+      files.set(hash, file);
+      size += file.length;
+    }
+    if (size >= PACK_SIZE) await flush();
+  }
+  if (files.size > 0) await flush();
+  return places;
+}

@@ -1,0 +1,161 @@
+import 'fake-indexeddb/auto';
+import { deleteDB, openDB } from 'idb';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Store } from '../../src/store/store.js';
+
+const scope = 'https://files.example/';
+const name = `vouchsafe ${scope}`;
+const bytes = (text: string) => new TextEncoder().encode(text);
+const files = (...hashes: string[]) => new Map(hashes.map((hash) => [hash, bytes(`bytes of ${hash}`)]));
+const MIB = 2 ** 20;
+
+let store: Store;
+beforeEach(() => {
+  store = new Store(scope);
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await deleteDB(name);
+});
+
+async function asPage<T>(work: (page: Awaited<ReturnType<typeof openDB>>) => Promise<T>): Promise<T> {
+  const page = await openDB(name);
+  const result = await work(page);
+  page.close();
+  return result;
+}
+const packKeys = () => asPage((page) => page.getAllKeys('packs'));
+
+describe('files', () => {
+  it('come back in another life: short and long hashes, empty files', async () => {
+    await store.saveFiles(new Map([...files('a'.repeat(64), 'b'.repeat(128)), ['empty', new Uint8Array()]]));
+    await store.saveFiles(files('c'));
+    const again = new Store(scope);
+    expect(await again.loadFile('a'.repeat(64))).toEqual(bytes(`bytes of ${'a'.repeat(64)}`));
+    expect(await again.loadFile('b'.repeat(128))).toEqual(bytes(`bytes of ${'b'.repeat(128)}`));
+    expect(await again.loadFile('empty')).toEqual(new Uint8Array());
+    expect(await again.loadFile('c')).toEqual(bytes('bytes of c'));
+    expect(await again.loadFile('d')).toBeUndefined();
+    expect(await again.storedHashes()).toEqual(new Set(['a'.repeat(64), 'b'.repeat(128), 'empty', 'c']));
+    expect(await packKeys()).toHaveLength(2);
+  });
+
+  it('of one pack take one read, however many are asked for at once, and are the callers’ own', async () => {
+    const hashes = Array.from({ length: 150 }, (_, i) => `hash-${i}`);
+    await store.saveFiles(files(...hashes));
+    const again = new Store(scope);
+    const get = vi.spyOn(IDBObjectStore.prototype, 'get');
+    const first = await Promise.all(hashes.map((hash) => again.loadFile(hash)));
+    for (const file of first) file?.fill(0);
+    expect(await Promise.all(hashes.map((hash) => again.loadFile(hash)))).toEqual(hashes.map((hash) => bytes(`bytes of ${hash}`)));
+    expect(get).toHaveBeenCalledTimes(1);
+  });
+
+  it('are held in memory up to a bound, the last used longest', async () => {
+    for (const hash of ['a', 'b', 'c']) await store.saveFiles(new Map([[hash, new Uint8Array(7 * MIB)]]));
+    const get = vi.spyOn(IDBObjectStore.prototype, 'get');
+    for (const hash of ['a', 'b', 'a', 'c', 'a']) await store.loadFile(hash);
+    expect(get).toHaveBeenCalledTimes(3);
+    await store.loadFile('b');
+    expect(get).toHaveBeenCalledTimes(4);
+  });
+
+  it('that were damaged are healed, for this life and the next', async () => {
+    await store.saveFiles(files('a', 'b'));
+    await asPage((page) => page.put('packs', new Uint8Array(20), 1));
+    expect(await store.loadFile('a')).toEqual(new Uint8Array(10));
+    await store.saveFiles(files('a'));
+    for (const life of [store, new Store(scope)]) {
+      expect(await life.loadFile('a')).toEqual(bytes('bytes of a'));
+      expect(await life.loadFile('b')).toEqual(new Uint8Array(10));
+    }
+  });
+
+  it('are healed after somebody emptied the object stores, too', async () => {
+    await store.saveFiles(files('a', 'b'));
+    await store.loadFile('a');
+    await asPage((page) => Promise.all([page.clear('packs'), page.clear('indexes')]));
+    await store.saveFiles(files('cc'));
+    expect(await store.loadFile('cc')).toEqual(bytes('bytes of cc'));
+    expect(await store.storedHashes()).toEqual(new Set(['cc']));
+  });
+
+  it('C7 of any other shape are not there, and can be stored again', async () => {
+    const cyclic: Record<string, unknown> = { hashes: 'a b' };
+    cyclic.ends = cyclic;
+    const shapes: [pack: unknown, index: unknown][] = [
+      ['text', { hashes: 'a', ends: new Uint32Array([4]) }],
+      [new Uint8Array(3), { hashes: 'a', ends: new Uint32Array([2 ** 32 - 1]) }],
+      [new Uint8Array(3), { hashes: 'x a', ends: new Uint32Array([3, 1]) }],
+      [new Uint8Array(3), { hashes: 'x a', ends: new Uint32Array([3]) }],
+      [new Uint8Array(3), { hashes: ['a'], ends: [3] }],
+      [new Uint8Array(3), cyclic],
+      [new Uint8Array(3), null],
+      [undefined, { hashes: 'a', ends: new Uint32Array([3]) }],
+      [new ArrayBuffer(3), { hashes: 'a', ends: new Uint32Array([3]) }],
+    ];
+    for (const [pack, index] of shapes) {
+      await store.saveFiles(files('a'));
+      await asPage(async (page) => {
+        await page.put('packs', pack, 1);
+        await page.put('indexes', index, 1);
+      });
+      const again = new Store(scope);
+      expect(await again.loadFile('a')).toBeUndefined();
+      await again.saveFiles(files('a'));
+      await again.keepFiles(new Set(['a']));
+      for (const life of [again, new Store(scope)]) expect(await life.loadFile('a')).toEqual(bytes('bytes of a'));
+      await again.clear();
+    }
+  });
+
+  it('C7 can be stored after a page used the keys up', async () => {
+    await store.saveFiles(files('a'));
+    await asPage(async (page) => {
+      for (const key of [2 ** 53, Number.POSITIVE_INFINITY, 'text', new Date(), [1]]) {
+        await page.put('packs', new Uint8Array(3), key);
+        await page.put('indexes', { hashes: 'a', ends: new Uint32Array([3]) }, key);
+      }
+    });
+    const again = new Store(scope);
+    await again.saveFiles(files('a'));
+    for (const life of [again, new Store(scope)]) expect(await life.loadFile('a')).toEqual(bytes('bytes of a'));
+    expect(await packKeys()).toEqual([1, 2]);
+  });
+});
+
+describe('keepFiles', () => {
+  it('forgets the files that nobody wants', async () => {
+    for (const hash of ['old', 'shared', 'new']) await store.saveFiles(files(hash));
+    await store.keepFiles(new Set(['shared', 'new']));
+    expect(await store.storedHashes()).toEqual(new Set(['shared', 'new']));
+    expect(await store.loadFile('old')).toBeUndefined();
+    expect(await store.loadFile('new')).toEqual(bytes('bytes of new'));
+    expect(await packKeys()).toEqual([2, 3]);
+  });
+
+  it('rewrites a pack that is mostly garbage, and no other', async () => {
+    await store.saveFiles(new Map([...files('kept'), ['garbage', new Uint8Array(2 * MIB)]]));
+    await store.saveFiles(new Map([...files('kept-too', 'small-garbage'), ['large', new Uint8Array(2 * MIB)]]));
+    await store.keepFiles(new Set(['kept', 'kept-too', 'large']));
+    expect(await packKeys()).toEqual([2, 3]);
+    for (const life of [store, new Store(scope)]) {
+      expect(await life.loadFile('kept')).toEqual(bytes('bytes of kept'));
+      expect(await life.loadFile('kept-too')).toEqual(bytes('bytes of kept-too'));
+      expect(await life.loadFile('garbage')).toBeUndefined();
+    }
+  });
+
+  it('merges small packs when there are many, some at a time', async () => {
+    const hashes = Array.from({ length: 600 }, (_, i) => `hash-${i}`);
+    for (const hash of hashes) await store.saveFiles(files(hash));
+    const reading = store.loadFile('hash-0');
+    await store.keepFiles(new Set(hashes));
+    expect(await reading).toEqual(bytes('bytes of hash-0'));
+    expect(await packKeys()).toHaveLength(101);
+    await store.keepFiles(new Set(hashes));
+    expect(await packKeys()).toHaveLength(1);
+    for (const life of [store, new Store(scope)])
+      expect(await Promise.all(hashes.map((hash) => life.loadFile(hash)))).toEqual(hashes.map((hash) => bytes(`bytes of ${hash}`)));
+  });
+});
