@@ -26,9 +26,9 @@ export function toRefusal(error: unknown): Refusal {
  *
  * @param request the refused request
  * @param refusal why
- * @param scope the worker's scope (absolute URL), under which the page to reset the app is; without it the page has no link there
+ * @param scope the worker's scope, under which the page to reset the app is; without it the page has no link there
  */
-export function refusalResponse(request: Request, refusal: Refusal, scope?: string): Response {
+export function refusalResponse(request: Request, refusal: Refusal, scope?: URL): Response {
   if (request.mode !== 'navigate' && !request.destination.endsWith('worker')) return Response.error();
   return plainPage(503, 'This page was not shown', refusalText(refusal, scope));
 }
@@ -48,13 +48,13 @@ const ADVICE: { readonly [Code in ErrorCode]?: string } = {
 };
 const ADVICE_OTHERWISE = 'Try another network. If it stays, tell the site’s operators: their server may have been broken into.';
 
-function refusalText({ code, message, facts }: Refusal, scope: string | undefined): string {
+function refusalText({ code, message, facts }: Refusal, scope: URL | undefined): string {
   const { diagnosis } = facts;
   const advice = ADVICE[diagnosis === 'login page' ? 'redirected' : code] ?? ADVICE_OTHERWISE;
   const rows = Object.entries({ reason: code, ...facts }).map(([name, value]) => `<dt>${name}<dd>${escapeHtml(`${value}`)}`);
   return `<p>This site shows only what its signers vouched for.
 <p>${escapeHtml(message)}${diagnosis ? ` What came instead seems to be: ${escapeHtml(diagnosis)}.` : ''}
 <p>${advice} Then <a href="">try again</a>.<dl>${rows.join('')}</dl>${
-    scope ? `<p>If nothing else helps: <a href="${escapeHtml(scope + RESET_PAGE)}">reset this site</a>.` : ''
+    scope ? `<p>If nothing else helps: <a href="${escapeHtml(scope.href + RESET_PAGE)}">reset this site</a>.` : ''
   }`;
 }

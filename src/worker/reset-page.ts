@@ -8,12 +8,12 @@ const TOKEN = 'token';
  */
 const POLICY = "; form-action 'self'; frame-ancestors 'none'; sandbox allow-forms";
 
-/**
- * The page on which a person resets the app. To be answered to navigations only: what a script can fetch, it can read the token in.
- *
- * @param token random, never used before. A worker that was stopped since has forgotten it, and shows the page once more
- */
-export function resetPage(token: string): Response {
+/** Of the page that was answered last; used once. A worker that was stopped has forgotten it, and shows the page once more. */
+let token: string | undefined;
+
+/** The page on which a person resets the app. To be answered to navigations only: what a script can fetch, it can read the token in. */
+export function resetPage(): Response {
+  token = crypto.randomUUID();
   return plainPage(
     200,
     'Reset this site',
@@ -27,14 +27,15 @@ have been revoked. After a reset your next visit trusts the server as much as a 
 }
 
 /**
- * Whether a person pressed the button on the page with this token. Another site can send the form, but does not know the token.
+ * Whether a person pressed the button on the page that was answered last. Another site can send the form, but does not know the token.
  *
  * @param request a request for the page's URL; its body is read
- * @param token of the page that was answered last; undefined when there was none, or when it was used
  */
-export async function isConfirmed(request: Request, token: string | undefined): Promise<boolean> {
-  if (request.method !== 'POST' || request.mode !== 'navigate' || !token) return false;
+export async function isConfirmed(request: Request): Promise<boolean> {
+  const expected = token;
+  token = undefined;
+  if (request.method !== 'POST' || request.mode !== 'navigate' || !expected) return false;
   // A body in another form than a form's.
   const form = await request.formData().catch(() => undefined);
-  return form?.get(TOKEN) === token;
+  return form?.get(TOKEN) === expected;
 }

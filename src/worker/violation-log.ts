@@ -5,14 +5,24 @@ import { toRefusal } from './refusal.js';
 /** Tells every page of the scope. Never rejects. */
 export type Announce = (event: WorkerEvent) => Promise<void>;
 
+/** What the store keeps. */
+const KEPT = 100;
+/** Of these, at most so many of one kind within an hour (milliseconds): a page script can cause violations at will, and must not push out others. */
+const ALIKE = 25;
+const ALIKE_WITHIN = 3_600_000;
+/** Milliseconds within which the very same violation counts once. */
+const SAME_WITHIN = 10_000;
+
 /** Records refusals: in the store, where they outlive the worker, and to every open page. */
 export class ViolationLog {
-  readonly #store: Store;
+  readonly #store: Pick<Store, 'saveViolation' | 'loadViolations'>;
   readonly #announce: Announce;
   /** What the store could not take. */
   readonly #unsaved: Violation[] = [];
+  /** What was recorded last, also in earlier lives of the worker. */
+  #recent: Promise<Violation[]> | undefined;
 
-  constructor(store: Store, announce: Announce) {
+  constructor(store: Pick<Store, 'saveViolation' | 'loadViolations'>, announce: Announce) {
     this.#store = store;
     this.#announce = announce;
   }
@@ -20,16 +30,34 @@ export class ViolationLog {
   /** Records one refusal. Never rejects: a full disk must not turn a refusal into something else. */
   async record(error: unknown, during: Violation['during']): Promise<void> {
     const violation: Violation = { ...toRefusal(error), time: Date.now(), during };
-    await Promise.all([
-      this.#store.saveViolation(violation).catch(() => {
-        if (this.#unsaved.length < 100) this.#unsaved.push(violation);
-      }),
-      this.#announce({ vouchsafe: 'violation', violation }),
-    ]);
+    await Promise.all([this.#save(violation), this.#announce({ vouchsafe: 'violation', violation })]);
   }
 
   /** What is recorded, oldest first. */
   async list(): Promise<Violation[]> {
     return [...(await this.#store.loadViolations().catch(() => [])), ...this.#unsaved];
   }
+
+  async #save(violation: Violation): Promise<void> {
+    this.#recent ??= this.#store.loadViolations().then(
+      (stored) => [...stored],
+      () => [],
+    );
+    const recent = await this.#recent;
+    const since = ({ time }: Violation) => Math.abs(violation.time - time);
+    const alike = recent.filter((other) => kindOf(other) === kindOf(violation) && since(other) < ALIKE_WITHIN);
+    const isSame = (other: Violation) =>
+      since(other) < SAME_WITHIN && JSON.stringify(other.facts) === JSON.stringify(violation.facts);
+    if (alike.length >= ALIKE || alike.some(isSame)) return;
+    recent.push(violation);
+    if (recent.length > KEPT) recent.shift();
+    await this.#store.saveViolation(violation).catch(() => {
+      if (this.#unsaved.length < KEPT) this.#unsaved.push(violation);
+    });
+  }
+}
+
+/** What a page script cannot choose freely: not the URL. */
+function kindOf({ code, during, facts }: Violation): string {
+  return `${code} ${during} ${facts.path ?? facts.role}`;
 }

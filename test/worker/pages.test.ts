@@ -4,17 +4,17 @@ import { VouchsafeError } from '../../src/tuf/errors.js';
 import { refusalResponse, toRefusal } from '../../src/worker/refusal.js';
 import { isConfirmed, resetPage } from '../../src/worker/reset-page.js';
 
-const SCOPE = 'https://app.test/sub/';
+const SCOPE = new URL('https://app.test/sub/');
 
 /** A request as a worker sees it; Node lets nobody make a navigation. */
 function request(changes: Partial<Record<'mode' | 'destination', string>> & RequestInit = {}): Request {
   const { mode = 'navigate', destination = 'document', ...init } = changes;
-  const made = new Request(`${SCOPE}vouchsafe/reset`, init);
+  const made = new Request(new URL('vouchsafe/reset', SCOPE), init);
   Object.defineProperties(made, { mode: { value: mode }, destination: { value: destination } });
   return made;
 }
 
-const refused = (code: ErrorCode, facts = {}, scope: string | undefined = SCOPE) =>
+const refused = (code: ErrorCode, facts = {}, scope: URL | undefined = SCOPE) =>
   refusalResponse(request(), { code, message: 'The <b>reason</b>.', facts }, scope);
 const textOf = async (response: Response) => (await response.text()).replace(/\s+/g, ' ');
 
@@ -65,28 +65,35 @@ describe('a refusal as data', () => {
 
 describe('the page to reset the app', () => {
   test('cannot be framed, read or scripted, and says what is lost', async () => {
-    const page = resetPage('t0k3n');
+    const page = resetPage();
     expect(page.headers.get('content-security-policy')).toBe(
       "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; sandbox allow-forms",
     );
     expect(page.headers.get('cache-control')).toBe('no-store');
     const text = await textOf(page);
-    expect(text).toContain('<form method=post><input type=hidden name=token value="t0k3n"><button>');
+    expect(text).toMatch(/<form method=post><input type=hidden name=token value="[0-9a-f-]{36}"><button>/);
     expect(text).toContain('as much as a first visit');
     expect(text).toContain('refuses an older version');
   });
 
   test('only its own form, sent by a navigation, with its token, is a confirmation', async () => {
+    const shown = async () => /value="(.*?)"/.exec(await resetPage().text())?.[1] ?? '';
     const form = (token: string) => ({ method: 'POST', body: new URLSearchParams({ token }) });
-    expect(await isConfirmed(request(form('t0')), 't0')).toBe(true);
-    expect(await isConfirmed(request(form('t1')), 't0')).toBe(false);
-    expect(await isConfirmed(request(form('')), '')).toBe(false);
-    expect(await isConfirmed(request(form('undefined')), undefined)).toBe(false);
-    expect(await isConfirmed(request({ ...form('t0'), mode: 'cors' }), 't0')).toBe(false);
-    expect(await isConfirmed(request({ method: 'POST', body: 'token=t0', headers: { 'content-type': 'text/plain' } }), 't0')).toBe(
-      false,
-    );
-    expect(await isConfirmed(request({ method: 'POST' }), 't0')).toBe(false);
-    expect(await isConfirmed(request(), 't0')).toBe(false);
+    const token = await shown();
+    expect(await isConfirmed(request(form(token)))).toBe(true);
+    // It is used up.
+    expect(await isConfirmed(request(form(token)))).toBe(false);
+    expect(await isConfirmed(request(form('undefined')))).toBe(false);
+    // Another page has been shown since.
+    const [before] = [await shown(), await shown()];
+    expect(await isConfirmed(request(form(before)))).toBe(false);
+    const attempts: ((token: string) => Parameters<typeof request>[0])[] = [
+      () => form('guess'),
+      (right) => ({ ...form(right), mode: 'cors' }),
+      (right) => ({ method: 'POST', body: `token=${right}`, headers: { 'content-type': 'text/plain' } }),
+      () => ({ method: 'POST' }),
+      () => ({}),
+    ];
+    for (const attempt of attempts) expect(await isConfirmed(request(attempt(await shown())))).toBe(false);
   });
 });
