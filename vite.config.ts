@@ -4,7 +4,7 @@ import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 /** Bytes, brotli. Every first visit downloads worker and loader, and every start of the worker compiles it (4 ms per 100 KB). */
-const BUDGETS: Readonly<Record<string, number>> = { worker: 14 * 1024, ed25519: 3 * 1024, loader: 4 * 1024 };
+const BUDGETS: Readonly<Record<string, number>> = { worker: 15 * 1024, ed25519: 3 * 1024, loader: 4 * 1024 };
 
 const ENTRIES: Readonly<Record<string, string>> = {
   worker: 'src/worker/standalone.ts',
