@@ -45,12 +45,10 @@ Example:
 /**
  * Adds the options about policy and delivery. Standing down has none of them: its pages are the plain ones.
  *
- * @param command `publish` or `stand-down`
- * @returns the command
+ * @param command `publish`
  */
-export function addDeliveryOptions(command: Command): Command {
-  if (command.name() === STAND_DOWN) return command;
-  return command
+export function addDeliveryOptions(command: Command): void {
+  command
     .option('--csp', 'a strict content security policy for each page, with the hashes of the code in it')
     .option('--csp-file <file>', 'the same, but as a JSON file says: { "trustedTypes", "extend", "reportOnly" }')
     .addOption(

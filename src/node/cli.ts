@@ -57,7 +57,9 @@ async function makeProgram(): Promise<Command> {
     .exitOverride()
     .showHelpAfterError('(run with --help for the options and examples)');
   addInit(program);
-  addPublish(publishCommand(program));
+  const publishing = publishCommand(program);
+  addPublish(publishing);
+  addDeliveryOptions(publishing);
   addPublish(standDownCommand(program));
   addServe(program);
   for (const command of program.commands) command.option('--verbose', 'show where an error came from');
@@ -120,7 +122,7 @@ Run it again, with nothing changed, to renew metadata before it expires.`,
 
 /** Standing down is a publish as well. */
 function addPublish(command: Command): void {
-  addDeliveryOptions(command)
+  command
     .argument('<directory>', 'folder with the built app')
     .requiredOption('--out <folder>', 'folder to write; keep it from one publish to the next')
     .option('--project <folder>', 'project folder with the keys', DEFAULT_PROJECT)

@@ -2,9 +2,6 @@ import { RESET_PAGE, STATUS_DATA } from '../release/config.js';
 import { type ReplyParts, statusFor } from './replies.js';
 import { isConfirmed, resetPage } from './reset-page.js';
 
-/** Of the reset page that was answered last. */
-let token: string | undefined;
-
 /**
  * Answers for the addresses under the scope that are the worker's own: its status as data, and where a person resets the app.
  *
@@ -24,12 +21,7 @@ export async function answerOwnPage(event: FetchEvent, parts: ReplyParts): Promi
   }
   // Not in a frame, where another page could make a person press the button without seeing it.
   if (path !== RESET_PAGE || request.destination !== 'document') return undefined;
-  const confirmed = isConfirmed(request, token);
-  token = undefined;
-  if (!(await confirmed)) {
-    token = crypto.randomUUID();
-    return resetPage(token);
-  }
+  if (!(await isConfirmed(request))) return resetPage();
   await standDown();
   // The server's own page comes now, as on a first visit.
   return Response.redirect(scope.href, 303);

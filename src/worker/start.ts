@@ -48,7 +48,7 @@ export async function answerOrRefuse(event: FetchEvent, parts: ReplyParts): Prom
     return await (parts.config.reportOnly ? answerReportOnly(event, parts) : answer(event, parts));
   } catch (error) {
     event.waitUntil(parts.violations.record(error, 'request'));
-    return refusalResponse(event.request, toRefusal(error), parts.scope.href);
+    return refusalResponse(event.request, toRefusal(error), parts.scope);
   }
 }
 

@@ -46,7 +46,7 @@ export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
       // A rejected `respondWith` makes Firefox load the network's page.
       handlerDidError: async ({ request, error, event }) => {
         event.waitUntil(parts.violations.record(error, 'request'));
-        return refusalResponse(request, toRefusal(error), parts.scope.href);
+        return refusalResponse(request, toRefusal(error), parts.scope);
       },
     },
   };

@@ -61,6 +61,8 @@ describe('scanFolder', () => {
     'vouchsafe-worker.js',
     'vouchsafe-ed25519.js',
     'vouchsafe-loader.js',
+    'vouchsafe-loader.html',
+    'vouchsafe/index.html',
     'VOUCHSAFE-worker.JS',
     'vouchsafe.json',
   ])('refuses the name %s, which Vouchsafe writes itself', async (name) => {

@@ -88,7 +88,7 @@ describe('serve', () => {
       'ü.txt': 'ü',
     });
     for (const path of await workspace.list('out/vouchsafe/targets')) {
-      const response = await fetch(`${url}vouchsafe/targets/${encodeURIComponent(path)}`);
+      const response = await fetch(`${url}vouchsafe/targets/${path.split('/').map(encodeURIComponent).join('/')}`);
       expect([path, response.status, response.headers.get('content-encoding')]).toEqual([path, 200, null]);
       expect(await response.text()).toBe(await workspace.read(`out/vouchsafe/targets/${path}`));
     }

@@ -7,6 +7,7 @@ import { readKeyFile, writeKeyFile } from '../../src/node/key-file.js';
 import { type PublishOptions, publish } from '../../src/node/publish.js';
 import type { PublishReport } from '../../src/node/publish-report.js';
 import { directoryFetch, METADATA_URL, MemoryStore, TARGETS_URL } from '../../src/node/repository-directory.js';
+import { MANIFEST_PATH, parseManifest, type ReleaseManifest } from '../../src/release/manifest.js';
 import { nextRoot } from '../../src/repository/root.js';
 import { ed25519Signer } from '../../src/repository/signer.js';
 import { generateSeed } from '../../src/tuf/ed25519-sign.js';
@@ -14,6 +15,9 @@ import type { TrustedMetadata } from '../../src/tuf/trusted-metadata.js';
 import { Updater } from '../../src/tuf/updater.js';
 
 export const DAY = 24 * 60 * 60 * 1000;
+
+/** Targets of every release that are no files of the app, besides the manifest: our scripts, the loader page and the status page. */
+export const OWN_TARGETS = 5;
 
 /** A folder of the test's own, with an app to publish in it; removed when the test has finished. */
 export class Workspace {
@@ -37,6 +41,7 @@ export class Workspace {
       'worker.js': 'worker()',
       'loader.js': 'loader()',
       'loader.html': '<p data-base="__BASE__">Loading</p>',
+      'status.html': '<style>p{}</style><script>status()</script>',
     });
     return workspace;
   }
@@ -81,6 +86,19 @@ export class Workspace {
   /** A client that reads the output; without a store a fresh one. */
   client(store = new MemoryStore()): Promise<Updater> {
     return clientOf(this.path('out'), store, () => this.now);
+  }
+
+  /** The release manifest as a client reads it. */
+  async manifest(): Promise<ReleaseManifest> {
+    return parseManifest(await this.target(MANIFEST_PATH));
+  }
+
+  /** A target's bytes as a client gets them. */
+  async target(path: string): Promise<Uint8Array> {
+    const client = await this.client();
+    const target = await client.findTarget(path);
+    if (!target) throw new Error(`There is no target ${path}.`);
+    return client.downloadTarget(target);
   }
 
   async refresh(store?: MemoryStore): Promise<TrustedMetadata> {

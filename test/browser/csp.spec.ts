@@ -1,0 +1,134 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EVERYTHING, makeRelease, proofOf } from './fixture-app.js';
+import { expect, plantEvil, requestsPastTheWorker, test } from './fixtures.js';
+import { openApp } from './page-actions.js';
+
+// The policy that `csp` makes, in a browser: the app runs whole, and what is injected into its page does not run.
+
+const INLINE = `
+  <script>window.inline = 'classic';\r\n</script>
+  <script type="importmap">{ "imports": { "mapped": "./dependency.js" } }</script>
+  <script type="module">import 'mapped'; window.inlineModule = 'module';</script>
+  <style>#inline { width: 123px; display: block }</style>
+  <b id="inline" style="height: 45px" onclick="window.handled = 'handler'">Inline</b>`;
+
+/** A release whose page has code of every kind in it. */
+async function releaseWithInlineCode(folder: string): Promise<string> {
+  const directory = await makeRelease(folder, 'inline');
+  const page = join(directory, 'index.html');
+  await writeFile(
+    page,
+    (await readFile(page, 'utf8')).replace('</body>', () => `${INLINE}</body>`),
+  );
+  return directory;
+}
+
+test('under the generated policy the app runs whole, the code in its page too', async ({ page, folder, publishSite }) => {
+  const site = await publishSite(await releaseWithInlineCode(folder), { csp: true });
+  await openApp(page, site.url);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  await page.locator('#inline').click();
+  const seen = await page.evaluate(() => {
+    const { inline, inlineModule, handled } = window as unknown as Record<string, unknown>;
+    const { width, height } = document.getElementById('inline')?.getBoundingClientRect() ?? {};
+    return { inline, inlineModule, handled, width, height };
+  });
+  expect(seen).toEqual({ inline: 'classic', inlineModule: 'module', handled: 'handler', width: 123, height: 45 });
+});
+
+test('under the generated policy nothing that is injected runs, and nothing is loaded past the worker', async ({
+  page,
+  folder,
+  publishSite,
+}) => {
+  const site = await publishSite(await releaseWithInlineCode(folder), { csp: true });
+  await openApp(page, site.url);
+  await proofOf(page);
+  plantEvil(site);
+  const since = site.server.requests.length;
+  const outcomes = await page.evaluate(async () => {
+    const stopped = (start: () => void) =>
+      new Promise<string>((resolve) => {
+        document.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => resolve(effectiveDirective), {
+          once: true,
+        });
+        start();
+      });
+    const append = (tag: string, set: Record<string, string>) => {
+      const element = document.createElement(tag);
+      for (const [name, value] of Object.entries(set)) element.setAttribute(name, value);
+      if (tag === 'script' && !set.src) element.textContent = 'window.evil = 1';
+      document.body.append(element);
+      return element;
+    };
+    const script = (source: string) => URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+    const found: Record<string, string> = {};
+    found.script = await stopped(() => append('script', {}));
+    found.handler = await stopped(() => append('img', { src: 'data:,', onerror: 'window.evil = 1' }));
+    found.blob = await stopped(() => append('script', { src: script('window.evil = 1') }));
+    found.data = await stopped(() => append('script', { src: 'data:text/javascript,window.evil=1' }));
+    found.url = await stopped(() => {
+      append('a', { href: 'javascript:window.evil = 1' }).click();
+    });
+    found.worker = await stopped(() => {
+      try {
+        new Worker(script('postMessage(1)')).onmessage = () => {
+          found.workerRan = 'yes';
+        };
+      } catch {
+        // Some browsers throw as well.
+      }
+    });
+    found.object = await stopped(() => append('object', { data: '/evil.html' }));
+    found.embed = await stopped(() => append('embed', { src: '/evil.html' }));
+    found.base = await stopped(() => append('base', { href: 'https://evil.example/' }));
+    found.frame = await stopped(() => append('iframe', { src: 'data:text/html,evil' }));
+    try {
+      // biome-ignore lint/security/noGlobalEval: that it does not run is what is tested
+      found.eval = String(globalThis.eval('window.evil = 1'));
+    } catch (error) {
+      found.eval = (error as Error).name;
+    }
+    return { ...found, evil: String((window as unknown as { evil?: unknown }).evil) };
+  });
+  expect(outcomes).toEqual({
+    script: 'script-src-elem',
+    handler: 'script-src-attr',
+    blob: 'script-src-elem',
+    data: 'script-src-elem',
+    url: 'script-src-elem',
+    worker: 'worker-src',
+    object: 'object-src',
+    embed: 'object-src',
+    base: 'base-uri',
+    frame: 'frame-src',
+    eval: 'EvalError',
+    evil: 'undefined',
+  });
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+});
+
+test('under the generated policy a worker is as confined as the page', async ({ page, folder, publishSite }) => {
+  const directory = await makeRelease(folder, 'confined');
+  await writeFile(
+    join(directory, 'confined.js'),
+    `let name = 'ran';
+    try { eval('1') } catch (error) { name = error.name }
+    let imported = 'ran';
+    try { importScripts('data:text/javascript,1') } catch (error) { imported = error.name }
+    postMessage([name, imported]);`,
+  );
+  const outcomeOf = async (csp: boolean): Promise<unknown> => {
+    const site = await publishSite(directory, { csp });
+    await openApp(page, site.url);
+    return page.evaluate(
+      () =>
+        new Promise((resolve) => {
+          new Worker('confined.js').onmessage = ({ data }) => resolve(data);
+        }),
+    );
+  };
+  expect(await outcomeOf(false)).toEqual(['ran', 'ran']);
+  expect(await outcomeOf(true)).toEqual(['EvalError', 'NetworkError']);
+});
