@@ -60,8 +60,10 @@ export default defineConfig({
   testDir: 'test/browser',
   testMatch: '**/*.spec.ts',
   outputDir: 'test-results/browser',
-  fullyParallel: false,
-  workers: 2,
+  // Half of a test's time is waiting (for an expiry, for a browser to stop a worker), so there are more workers than processors; and the
+  // tests of one file are spread over them, or the longest file would run on alone at the end.
+  fullyParallel: true,
+  workers: 4,
   retries: 0,
   forbidOnly: process.env.CI === 'true',
   // The machine may be shared and slow: these bounds are for hanging tests, not for slow ones.
