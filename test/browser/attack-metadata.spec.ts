@@ -100,12 +100,13 @@ test.describe('A7 freeze', () => {
       await expectViolation(page, { during: 'update', ...refusal });
 
       // Frozen for every page that is opened from now on, and after a restart of the browser.
-      for (let restarts = 0; restarts < 2; restarts++) {
-        const response = await page.goto(site.url);
-        expect(response?.status()).toBe(503);
+      const expectFrozen = async (): Promise<void> => {
+        expect((await page.goto(site.url))?.status()).toBe(503);
         await expect(page.locator('dd').first()).toHaveText('expired');
-        page = await (await profile.restart()).newPage();
-      }
+      };
+      await expectFrozen();
+      page = await (await profile.restart()).newPage();
+      await expectFrozen();
       await site.publish(await makeRelease(folder, 'two'), { expires: {} });
       await openApp(page, site.url);
       expect(await releaseShown(page)).toBe('two');

@@ -51,12 +51,24 @@ const starts = (path: string): boolean => {
   }
 };
 
-const findInstalled = (candidates: readonly string[], environment: Environment): string | undefined => {
+/**
+ * Finds an executable.
+ *
+ * @param candidates names, to be looked for in the folders of the `PATH`, and absolute paths; the first that is there is taken
+ * @param environment the process's environment
+ * @param accept what else has to hold for the path
+ * @returns its path
+ */
+export function findExecutable(
+  candidates: readonly string[],
+  environment: Environment,
+  accept: (path: string) => boolean = () => true,
+): string | undefined {
   const folders = (environment.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
   return candidates
     .flatMap((candidate) => (isAbsolute(candidate) ? [candidate] : folders.map((folder) => join(folder, candidate))))
-    .find((path) => isExecutable(path) && starts(path));
-};
+    .find((path) => isExecutable(path) && accept(path));
+}
 
 const findChosen = (variable: string, environment: Environment): string | undefined => {
   const path = environment[variable];
@@ -72,19 +84,21 @@ export class MissingBrowser extends Error {
 }
 
 const findChromium = (environment: Environment): string | undefined => {
-  const found = findChosen('CHROMIUM_PATH', environment) ?? findInstalled(CANDIDATES.chromium, environment);
+  const found = findChosen('CHROMIUM_PATH', environment) ?? findExecutable(CANDIDATES.chromium, environment, starts);
   if (found !== undefined) return found;
   const own = chromium.executablePath();
   return own !== '' && existsSync(own) ? own : undefined;
 };
 
 const findFirefox = (environment: Environment): string | undefined =>
-  findChosen('FIREFOX_PATH', environment) ?? findInstalled(CANDIDATES.firefox, environment);
+  findChosen('FIREFOX_PATH', environment) ?? findExecutable(CANDIDATES.firefox, environment, starts);
 
-const canInstall = (): boolean =>
+/** Whether `install` can work here: as root on Debian. */
+export const canInstall = (): boolean =>
   process.getuid?.() === 0 && existsSync('/etc/os-release') && /^ID=debian$/m.test(readFileSync('/etc/os-release', 'utf8'));
 
-const install = (packages: readonly string[]): void => {
+/** Installs Debian packages. Says so when it cannot, and does not throw: whoever needs them looks again. */
+export const install = (packages: readonly string[]): void => {
   console.log(`Installing ${packages.join(' and ')} to test in (apt-get, once).`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const options: ExecFileSyncOptions = { stdio: ['ignore', 'ignore', 'inherit'], env };

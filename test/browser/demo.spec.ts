@@ -42,6 +42,9 @@ const stopDemo = async ({ process: demo }: Demo): Promise<unknown> => {
   return (await exit)[0];
 };
 
+// One demo for all of them, one after the other: starting it builds an app.
+base.describe.configure({ mode: 'default' });
+
 const test = base.extend<{ app: FrameLocator }, { demo: Demo }>({
   demo: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures a function needs from its first parameter's pattern.

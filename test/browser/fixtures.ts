@@ -33,7 +33,8 @@ export interface Profile {
   restart(): Promise<BrowserContext>;
 }
 
-interface Fixtures {
+/** What a test can ask for. */
+export interface Fixtures {
   /** A folder of this test's own, removed afterwards. */
   readonly folder: string;
   /** Serves a published directory. */

@@ -222,7 +222,7 @@ test('C15 offline the app starts cold, also after a restart of the browser, and 
   profile,
   publishSite,
 }) => {
-  const site = await publishSite(FIXTURE_APP, { expires: { timestamp: 25 } });
+  const site = await publishSite(FIXTURE_APP, { expires: { timestamp: 12 } });
   let page = await profile.context.newPage();
   await openApp(page, site.url);
   await site.server.goOffline();

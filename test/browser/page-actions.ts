@@ -2,6 +2,9 @@ import { type Page, type Response, test } from '@playwright/test';
 import type { Replies, Reply, Status, UpdateResult, Violation } from '../../src/messages/messages.js';
 import { expect } from './fixtures.js';
 
+/** Whatever runs functions in a page as Playwright's `Page` does: the WebKit tests have a page of their own. */
+export type Evaluates = Pick<Page, 'evaluate'>;
+
 /**
  * Opens an app as a person does: goes to its URL and waits until the loader, if it was shown, has given way to the page.
  *
@@ -27,7 +30,7 @@ export async function openApp(page: Page, url: string): Promise<void> {
  * @returns the reply's value
  * @throws Error with the refusal's code and message
  */
-export async function ask<Name extends keyof Replies>(page: Page, name: Name): Promise<Replies[Name]> {
+export async function ask<Name extends keyof Replies>(page: Evaluates, name: Name): Promise<Replies[Name]> {
   const reply = await page.evaluate(async (request) => {
     const registration = await navigator.serviceWorker.ready;
     return new Promise<unknown>((resolve) => {
@@ -50,13 +53,13 @@ export async function ask<Name extends keyof Replies>(page: Page, name: Name): P
 }
 
 /** @returns what the worker trusts right now */
-export const statusOf = (page: Page): Promise<Status> => ask(page, 'status');
+export const statusOf = (page: Evaluates): Promise<Status> => ask(page, 'status');
 
 /** @returns how looking for a newer release ended */
-export const update = (page: Page): Promise<UpdateResult> => ask(page, 'update');
+export const update = (page: Evaluates): Promise<UpdateResult> => ask(page, 'update');
 
 /** @returns the recorded violations, oldest first */
-export const violationsOf = async (page: Page): Promise<readonly Violation[]> => (await statusOf(page)).violations;
+export const violationsOf = async (page: Evaluates): Promise<readonly Violation[]> => (await statusOf(page)).violations;
 
 /**
  * Waits for a violation like this among the recorded ones, however the rest of them look.
@@ -65,7 +68,7 @@ export const violationsOf = async (page: Page): Promise<readonly Violation[]> =>
  * @param like the part of it that matters
  */
 export async function expectViolation(
-  page: Page,
+  page: Evaluates,
   like: Pick<Partial<Violation>, 'during'> & { code?: string; facts?: object },
 ): Promise<void> {
   const { facts, ...rest } = like;
@@ -117,7 +120,7 @@ export async function stopWorker(page: Page): Promise<string> {
  *
  * @param page an open page of the app
  */
-export async function wipeStoredFiles(page: Page): Promise<void> {
+export async function wipeStoredFiles(page: Evaluates): Promise<void> {
   await page.evaluate(async () => {
     const names = (await indexedDB.databases()).map(({ name }) => name ?? '').filter((name) => name.startsWith('vouchsafe '));
     for (const name of names) {

@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import type { Readable } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Page } from '@playwright/test';
+import type { WebKit } from './find-webkit.js';
+
+// Five endpoints of WebDriver by `fetch`: every client library on npm is a thousand times as large.
+
+/** How long the driver may take for one command, in milliseconds. */
+const COMMAND_TIMEOUT = 60_000;
+
+/** WebKit's driver on a screen of its own. It has one session at a time. */
+export class WebDriver {
+  readonly #webkit: WebKit;
+  readonly #url: string;
+  readonly #processes: readonly ChildProcess[];
+
+  private constructor(webkit: WebKit, url: string, processes: readonly ChildProcess[]) {
+    this.#webkit = webkit;
+    this.#url = url;
+    this.#processes = processes;
+  }
+
+  /**
+   * Starts an X server without a screen, and the driver.
+   *
+   * @param webkit the executables
+   * @param home an empty folder, which takes the browser's files
+   * @throws Error when one of the two does not start
+   */
+  static async start(webkit: WebKit, home: string): Promise<WebDriver> {
+    const screen = spawn(webkit.xvfb, ['-displayfd', '3', '-screen', '0', '1280x800x24', '-nolisten', 'tcp'], {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    });
+    const [display] = (await Promise.race([once(screen.stdio[3] as Readable, 'data'), ended(screen)])) as [Buffer];
+    const port = await freePort();
+    const env = {
+      ...process.env,
+      DISPLAY: `:${display.toString().trim()}`,
+      GDK_BACKEND: 'x11',
+      HOME: home,
+      XDG_RUNTIME_DIR: home,
+      LIBGL_ALWAYS_SOFTWARE: '1',
+    };
+    const driver = spawn(webkit.driver, [`--port=${port}`], { env, stdio: 'ignore' });
+    const webdriver = new WebDriver(webkit, `http://127.0.0.1:${port}`, [driver, screen]);
+    await Promise.race([webdriver.#ready(), ended(driver)]);
+    return webdriver;
+  }
+
+  /** Opens a browser that knows nothing yet. */
+  async open(): Promise<Session> {
+    const browserOptions = { binary: this.#webkit.browser, args: ['--automation'] };
+    const alwaysMatch = { 'webkitgtk:browserOptions': browserOptions };
+    const { sessionId } = (await command(`${this.#url}/session`, 'POST', { capabilities: { alwaysMatch } })) as {
+      sessionId: string;
+    };
+    return new Session(`${this.#url}/session/${sessionId}`);
+  }
+
+  /** Ends both processes. */
+  async stop(): Promise<void> {
+    for (const child of this.#processes) {
+      const exit = once(child, 'exit');
+      if (child.kill()) await exit;
+    }
+  }
+
+  async #ready(): Promise<void> {
+    for (;;) {
+      const answer = await fetch(`${this.#url}/status`).catch(() => undefined);
+      if (answer?.ok) return;
+      await wait(50);
+    }
+  }
+}
+
+/** A browser with one tab. */
+export class Session {
+  readonly #url: string;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  /** Goes to a URL and waits until the page has loaded. */
+  async goto(url: string): Promise<void> {
+    await command(`${this.#url}/url`, 'POST', { url });
+  }
+
+  /** Loads the page again and waits until it has loaded. */
+  async reload(): Promise<void> {
+    await command(`${this.#url}/refresh`, 'POST', {});
+  }
+
+  /**
+   * Runs a function in the page, as Playwright's `evaluate` does. What goes in and comes out is JSON.
+   *
+   * @throws Error with the words of what the function threw
+   */
+  readonly evaluate = (async (run: unknown, given?: unknown): Promise<unknown> => {
+    const script = `const [given, done] = arguments;
+      new Promise((resolve) => resolve((${run})(given))).then((value) => done({ value }), (error) => done({ error: String(error) }));`;
+    // WebDriver has null for undefined, which a parameter's default does not stand in for; no function here has such a parameter.
+    const outcome = await command(`${this.#url}/execute/async`, 'POST', { script, args: [given ?? null] });
+    const { value, error } = outcome as { value?: unknown; error?: string };
+    if (error !== undefined) throw new Error(error);
+    return value;
+  }) as Page['evaluate'];
+
+  /** Closes the browser. */
+  async close(): Promise<void> {
+    await command(this.#url, 'DELETE');
+  }
+}
+
+async function command(url: string, method: 'POST' | 'DELETE', body?: object): Promise<unknown> {
+  const answer = await fetch(url, {
+    method,
+    ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    signal: AbortSignal.timeout(COMMAND_TIMEOUT),
+  });
+  const { value } = (await answer.json()) as { value: unknown };
+  if (answer.ok) return value;
+  const { error, message } = value as { error: string; message: string };
+  throw new Error(`${error}: ${message}`);
+}
+
+async function ended(child: ChildProcess): Promise<never> {
+  const [code] = await once(child, 'exit');
+  throw new Error(`${child.spawnfile} ended with ${code}.`);
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,190 @@
+import type { RequestListener } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
+import { EVERYTHING, FIXTURE_APP, makeRelease } from '../browser/fixture-app.js';
+import { plantEvil, requestsPastTheWorker, targetFile } from '../browser/fixtures.js';
+import { expectViolation, statusOf, update, violationsOf, wipeStoredFiles } from '../browser/page-actions.js';
+import { expect, expectRefusalPage, openApp, proofOf, test } from './session.js';
+import type { Session } from './webdriver.js';
+
+// The main paths in WebKitGTK. The worker's store keeps bytes as ArrayBuffers, and all here is small: under WebDriver this engine stores no
+// Blobs, and its Ed25519 crashes on messages of 65,535 bytes and more.
+
+const titleOf = (session: Session): Promise<string> => session.evaluate(() => document.title);
+const releaseShown = (session: Session): Promise<string> =>
+  session.evaluate(() => document.getElementById('title')?.textContent ?? '');
+/** What a page's fetch gets: the text, or `refused`. */
+const fetched = (session: Session, path: string): Promise<string> =>
+  session.evaluate(
+    (url) =>
+      fetch(url).then(
+        (response) => response.text(),
+        () => 'refused',
+      ),
+    path,
+  );
+
+test('the first visit goes through the loader and opens the app whole; so do a reload and a visit offline, cold too', async ({
+  session,
+  publishSite,
+}) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(session, site.url);
+  expect(await proofOf(session)).toEqual(EVERYTHING);
+  expect(requestsPastTheWorker(site)).toEqual(['/']);
+  await session.reload();
+  expect(await proofOf(session)).toEqual(EVERYTHING);
+  expect(requestsPastTheWorker(site)).toEqual(['/']);
+  const { life } = await statusOf(session);
+
+  await site.server.goOffline();
+  await session.reload();
+  expect(await proofOf(session)).toEqual(EVERYTHING);
+  await session.goto(`${site.url}pages/about/`);
+  expect(await titleOf(session)).toBe('About');
+
+  // WebKit stops a worker twelve seconds after its last page has gone, and nothing tells when it has.
+  await session.goto('about:blank');
+  await wait(15_000);
+  await session.goto(site.url);
+  expect(await proofOf(session)).toEqual(EVERYTHING);
+  const status = await statusOf(session);
+  expect(status).toMatchObject({ freshness: 'fresh', violations: [] });
+  expect(status.life).not.toBe(life);
+});
+
+test('a deep link on the first visit ends at the deep link', async ({ session, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP, { fallback: 'index.html' });
+  await openApp(session, `${site.url}pages/about/?a=b#c`);
+  expect(await titleOf(session)).toBe('About');
+  expect(await session.evaluate(() => location.href)).toBe(`${site.url}pages/about/?a=b#c`);
+  await session.goto(`${site.url}users/7`);
+  expect(await titleOf(session)).toBe('Fixture');
+  expect(requestsPastTheWorker(site)).toEqual(['/pages/about/']);
+});
+
+test('a new release is staged, and the next navigation opens it', async ({ session, publishSite, folder }) => {
+  const site = await publishSite(await makeRelease(folder, 'one'));
+  await openApp(session, site.url);
+  await site.publish(await makeRelease(folder, 'two'));
+  expect(await update(session)).toMatchObject({ outcome: 'staged' });
+  expect(await releaseShown(session)).toBe('one');
+  await session.reload();
+  expect(await releaseShown(session)).toBe('two');
+  expect(await proofOf(session)).toEqual(EVERYTHING);
+  expect(await update(session)).toEqual({ outcome: 'current' });
+});
+
+test('A1 a changed file is refused, as data and as a page, and is back when the server is honest', async ({
+  session,
+  publishSite,
+}) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(session, site.url);
+  const since = site.server.requests.length;
+  await wipeStoredFiles(session);
+  for (const path of ['data.json', 'classic.js', 'pages/about/index.html']) {
+    site.server.lie({ match: targetFile(path), flip: 'middle' });
+  }
+  expect(await fetched(session, '/data.json')).toBe('refused');
+  await expectViolation(session, { code: 'mismatch', during: 'request', facts: { path: 'data.json' } });
+  await session.reload();
+  expect(await session.evaluate(() => [document.title, 'proof' in window])).toEqual(['Fixture', false]);
+  await expectViolation(session, { code: 'mismatch', during: 'request', facts: { path: 'classic.js' } });
+  await session.goto(`${site.url}pages/about/`);
+  await expectRefusalPage(session, 'mismatch');
+
+  site.server.honest();
+  await session.reload();
+  expect(await titleOf(session)).toBe('About');
+  await session.goto(site.url);
+  expect(await proofOf(session)).toEqual(EVERYTHING);
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+});
+
+test('A2 what no release lists is refused, and the network is not asked', async ({ session, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(session, site.url);
+  plantEvil(site);
+  const since = site.server.requests.length;
+  const outcomes = await session.evaluate(async () => {
+    const settled = (made: EventTarget, good = 'load') =>
+      new Promise<string>((resolve) => {
+        made.addEventListener(good, () => resolve('came'));
+        made.addEventListener('error', () => resolve('refused'));
+      });
+    const inHead = (tag: string, attributes: object) => {
+      const made = Object.assign(document.createElement(tag), attributes);
+      const outcome = settled(made);
+      document.head.append(made);
+      return outcome;
+    };
+    const frame = Object.assign(document.createElement('iframe'), { src: '/evil-frame.html' });
+    document.body.append(frame);
+    const loaded = settled(frame);
+    const outcomes = {
+      script: await inHead('script', { src: '/evil-1.js' }),
+      module: await inHead('script', { src: '/evil-2.js', type: 'module' }),
+      style: await inHead('link', { rel: 'stylesheet', href: '/evil-3.css' }),
+      worker: await settled(new Worker('/evil-4.js'), 'message'),
+    };
+    await loaded;
+    return { ...outcomes, frame: frame.contentDocument?.title };
+  });
+  expect(outcomes).toEqual({ script: 'refused', module: 'refused', style: 'refused', worker: 'refused', frame: 'Page refused' });
+  expect(await fetched(session, '/evil-5.json')).toBe('refused');
+  expect(await session.evaluate(() => 'evil' in window)).toBe(false);
+  await expectViolation(session, { code: 'not-found', during: 'request', facts: { url: `${site.url}evil-5.json` } });
+  // Engines differ in what they do about a worker that refuses again and again.
+  for (const page of ['evil-6.html', 'evil-7.html', 'evil-8.html', 'evil-9.html']) {
+    await session.goto(site.url + page);
+    await expectRefusalPage(session, 'not-found');
+  }
+  await session.goto(site.url);
+  expect(await proofOf(session)).toEqual(EVERYTHING);
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+});
+
+test('A7 an expired timestamp freezes the app until there is a newer one', async ({ session, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP, { expires: { timestamp: 8 } });
+  await openApp(session, site.url);
+  await expect.poll(async () => (await statusOf(session)).freshness).toBe('frozen');
+  await expectViolation(session, { code: 'expired', during: 'update', facts: { role: 'timestamp', version: 1 } });
+  await session.goto(site.url);
+  await expectRefusalPage(session, 'expired');
+  await site.publish(FIXTURE_APP, { expires: {} });
+  await session.reload();
+  expect(await proofOf(session)).toEqual(EVERYTHING);
+  expect((await statusOf(session)).freshness).toBe('fresh');
+});
+
+test('C6 data passes through a passthrough prefix; nothing that runs does', async ({ session, publishSite }) => {
+  const api: RequestListener = (request, response) => {
+    const isData = request.url === '/api/data';
+    response.setHeader(
+      'content-type',
+      isData ? 'application/json' : request.url?.endsWith('.html') ? 'text/html' : 'text/javascript',
+    );
+    response.end(isData ? '{"says":"from the network"}' : 'globalThis.evil = 1; globalThis.postMessage?.("evil")');
+  };
+  const site = await publishSite(FIXTURE_APP, { passthrough: ['/api/'], api });
+  await openApp(session, site.url);
+  expect(await fetched(session, '/api/data')).toBe('{"says":"from the network"}');
+  expect(await violationsOf(session)).toEqual([]);
+  const since = site.server.requests.length;
+  const outcomes = await session.evaluate(async () => {
+    const settled = (made: EventTarget, good = 'load') =>
+      new Promise<string>((resolve) => {
+        made.addEventListener(good, () => resolve('came'));
+        made.addEventListener('error', () => resolve('refused'));
+      });
+    const script = Object.assign(document.createElement('script'), { src: '/api/1.js' });
+    const style = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: '/api/2.css' });
+    document.head.append(script, style);
+    return Promise.all([settled(script), settled(style), settled(new Worker('/api/3.js'), 'message')]);
+  });
+  expect(outcomes).toEqual(['refused', 'refused', 'refused']);
+  expect(await session.evaluate(() => 'evil' in window)).toBe(false);
+  await session.goto(`${site.url}api/4.html`);
+  await expectRefusalPage(session, 'forbidden');
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+});
