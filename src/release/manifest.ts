@@ -246,3 +246,14 @@ function headers(value: JsonValue | undefined, name: string): [string, string][]
 function malformed(field: string): VouchsafeError {
   return new VouchsafeError('malformed', `The release manifest may not have this in "${field}".`);
 }
+
+/**
+ * How a file is downloaded and kept. Without a rule it is needed from the start.
+ *
+ * @param manifest the release manifest
+ * @param path the target path
+ */
+export function fileRule(manifest: ReleaseManifest, path: string): Pick<FileRule, 'keep' | 'optional'> {
+  const rule = path === MANIFEST_PATH ? undefined : manifest.files.filter((item) => matches(item.path, path)).at(-1);
+  return { keep: rule?.keep ?? 'precache', optional: rule?.optional ?? false };
+}

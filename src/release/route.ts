@@ -3,9 +3,9 @@ import type { ReleaseManifest } from './manifest.js';
 /** Where a URL leads in a release. */
 export type Route =
   /** A target path that the release may list. */
-  | { readonly kind: 'target'; readonly path: string }
+  | { readonly kind: 'target'; readonly path: string; readonly status: 200 | 404 }
   /** A navigation to a directory without its slash: the page's relative URLs only work with it. */
-  | { readonly kind: 'redirect'; readonly path: string };
+  | { readonly kind: 'redirect'; readonly location: string; readonly status: number };
 
 /** What a request is for: a document of its own, a frame in one, or something for either. The first two are navigations. */
 export type Purpose = 'document' | 'frame' | 'subresource';
@@ -33,14 +33,16 @@ export function resolveRoute(
   const isNavigation = purpose !== 'subresource';
   if (path === '' || path.endsWith('/')) {
     const index = path + manifest.navigation.index;
-    if (isListed(index)) return { kind: 'target', path: index };
+    if (isListed(index)) return { kind: 'target', path: index, status: 200 };
   } else {
-    if (isListed(path)) return { kind: 'target', path };
-    if (isNavigation && isListed(`${path}/${manifest.navigation.index}`)) return { kind: 'redirect', path: `${pathname}/` };
+    if (isListed(path)) return { kind: 'target', path, status: 200 };
+    if (isNavigation && isListed(`${path}/${manifest.navigation.index}`))
+      return { kind: 'redirect', location: `${pathname}/`, status: 302 };
   }
   const { fallback } = manifest.navigation;
   const hasExtension = /\.[^/]*$/.test(path);
-  if (isNavigation && fallback !== undefined && !hasExtension && isListed(fallback)) return { kind: 'target', path: fallback };
+  if (isNavigation && fallback !== undefined && !hasExtension && isListed(fallback))
+    return { kind: 'target', path: fallback, status: 200 };
   return undefined;
 }
 

@@ -140,6 +140,16 @@ export class Store implements MetadataStore {
     return this.#write(['state', 'activation', activation]);
   }
 
+  /** A number from 0 to 99, drawn the first time and kept. */
+  async lot(): Promise<number> {
+    await this.loadState();
+    const drawn = Number(this.#memory.get('state lot')?.[2]);
+    if (Number.isInteger(drawn)) return drawn;
+    const lot = (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) % 100;
+    await this.#write(['state', 'lot', `${lot}`]);
+    return lot;
+  }
+
   /**
    * What is stored under a hash. Never rejects: what cannot be read is not there.
    *

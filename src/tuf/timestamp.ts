@@ -5,6 +5,7 @@ import { Metadata } from './metadata.js';
 /** Timestamp metadata (specification 4.6): which snapshot is the current one. */
 export class Timestamp extends Metadata {
   readonly snapshot: MetaFile;
+  readonly signedAt: number | undefined;
 
   /**
    * @param bytes as received

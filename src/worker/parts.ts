@@ -5,6 +5,7 @@ import { Refresher } from '../tuf/refresher.js';
 import { ChunkedFiles } from './chunked-files.js';
 import { Releases } from './releases.js';
 import type { ReplyParts } from './replies.js';
+import { Reporter } from './reporter.js';
 import { Updates } from './updates.js';
 import { VerifiedFiles } from './verified-files.js';
 import { ViolationLog } from './violation-log.js';
@@ -25,6 +26,15 @@ export function partsOf(config: WorkerConfig): ReplyParts {
 
   const store: Store = new Store(scope.href, (error) => onDamage(error));
   const violations = new ViolationLog(store, announce);
+  const reporter = new Reporter(scope, {
+    unreported: () => store.unreported(),
+    markReported: (keys) => store.markReported(keys),
+    lot: () => store.lot(),
+  });
+  const report = async (): Promise<void> => {
+    const { active } = releases;
+    if (active) await reporter.send(active.manifest.reporting, active.id);
+  };
   const onDamage = (error: unknown): void => void violations.record(error, 'storage');
   const refresher = (): Refresher =>
     new Refresher({
@@ -45,7 +55,7 @@ export function partsOf(config: WorkerConfig): ReplyParts {
     await registration.unregister();
     await store.clear();
   };
-  const updates = new Updates({ releases, files, chunks, store, violations, announce, refresher, standDown });
+  const updates = new Updates({ releases, files, chunks, store, violations, announce, refresher, standDown, report });
   return {
     config,
     scope,
@@ -57,6 +67,7 @@ export function partsOf(config: WorkerConfig): ReplyParts {
     violations,
     announce,
     standDown,
+    report,
     isEmbedded,
     onVerified: () => {
       filesVerified++;

@@ -13,6 +13,8 @@ export interface ReplyParts extends AnswerParts {
   readonly announce: Announce;
   /** Clears what is stored and unregisters. */
   readonly standDown: () => Promise<void>;
+  /** Sends what was not reported yet to the signed endpoint, if there is one. Never rejects. */
+  readonly report: () => Promise<void>;
   /** What only the worker as a whole knows. */
   readonly life: () => Pick<Status, 'life' | 'filesVerified'> & { readonly kept: Status['storage']['kept'] };
 }

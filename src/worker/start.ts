@@ -47,7 +47,7 @@ export async function answerOrRefuse(event: FetchEvent, parts: ReplyParts): Prom
     if (own) return own;
     return await (parts.config.reportOnly ? answerReportOnly(event, parts) : answer(event, parts));
   } catch (error) {
-    event.waitUntil(parts.violations.record(error, 'request'));
+    event.waitUntil(parts.violations.record(error, 'request').then(parts.report));
     return refusalResponse(event.request, toRefusal(error), parts.scope);
   }
 }

@@ -30,6 +30,8 @@ export interface UpdateParts {
   readonly refresher: () => Refresher;
   /** Called when the signers say that the worker is to go. */
   readonly standDown: () => Promise<void>;
+  /** Sends what was not reported yet. Never rejects. */
+  readonly report: () => Promise<void>;
 }
 
 /** Looks for newer releases, stages and activates them, and knows how current the active one is. */
@@ -173,6 +175,8 @@ export class Updates {
     } finally {
       releases.arriving = undefined;
       await this.announceFreshness();
+      // Nobody waits for the operators' endpoint. What it does not get now it gets the next time.
+      void this.#parts.report();
     }
   }
 

@@ -107,7 +107,7 @@ function checkRoute({ manifest: bytes, scope, pathname, listed, purpose }: Route
   if (route?.kind === 'target') assert.ok(isListed(route.path));
   if (route?.kind !== 'redirect') return;
   assert.notEqual(purpose, 'subresource');
-  const target = new URL(route.path, url);
+  const target = new URL(route.location, url);
   assert.equal(target.href, `https://app.test${url.pathname}/`, 'a redirect leads elsewhere');
   assert.equal(resolveRoute(manifest, isListed, scope, target.pathname, purpose)?.kind, 'target', 'a redirect leads to a redirect');
 }

@@ -52,7 +52,17 @@ function startedWorker() {
     files.read({ consistentSnapshot }, file),
   );
   const standDown = vi.fn(async () => {});
-  const updates = new Updates({ releases, files, chunks, store, violations, announce, refresher, standDown });
+  const updates = new Updates({
+    releases,
+    files,
+    chunks,
+    store,
+    violations,
+    announce,
+    refresher,
+    standDown,
+    report: async () => {},
+  });
   return { releases, updates, standDown };
 }
 
