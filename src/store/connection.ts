@@ -158,6 +158,8 @@ export class Connection {
     return openDB(this.#name, SCHEMA_VERSION, {
       upgrade: (database: Database, oldVersion, _newVersion, transaction) => {
         if (oldVersion === 0) this.#events.onEmpty();
+        // What makes it end is what opening fails with.
+        transaction.done.catch(() => {});
         migrate(database, transaction, withFiles).catch(() => abort(transaction));
       },
       // Someone deletes the database or upgrades it. To hold on would block them for as long as the worker lives.
