@@ -88,6 +88,25 @@ export class Connection {
   }
 }
 
+/** The browser's Trusted Types, not yet in TypeScript's types. */
+interface TrustedTypePolicies {
+  createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
+}
+
+let policy: ReturnType<TrustedTypePolicies['createPolicy']> | undefined;
+
+/** A URL as a page wants it that requires Trusted Types and lists the policy `vouchsafe`. */
+function trustedUrl(url: string): string {
+  try {
+    const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypePolicies };
+    policy ??= trustedTypes?.createPolicy('vouchsafe', { createScriptURL: (given) => given });
+    return policy?.createScriptURL(url) ?? url;
+  } catch {
+    // The page does not list this policy; it may have one for texts.
+    return url;
+  }
+}
+
 async function registered(
   container: ServiceWorkerContainer,
   url: string,
@@ -95,7 +114,7 @@ async function registered(
 ): Promise<ServiceWorkerRegistration> {
   try {
     // 'none': the browser looks at the server, not its HTTP cache, when it checks the worker script and what it imports.
-    return await container.register(url, { updateViaCache: 'none', ...(scope === undefined ? {} : { scope }) });
+    return await container.register(trustedUrl(url), { updateViaCache: 'none', ...(scope === undefined ? {} : { scope }) });
   } catch (error) {
     throw new RefusedError({ code: 'forbidden', message: `The worker cannot be registered: ${String(error)}`, facts: { url } });
   }

@@ -60,7 +60,7 @@ export function lockPage({ code, message, facts }: Refusal): void {
   const body = document.createElement('body');
   body.style.margin = '0';
   // What the page's timers still append to the body has no place in a shadow tree without a slot.
-  const shadow = body.attachShadow({ mode: 'closed' });
+  const shadow = body.attachShadow({ mode: 'open' });
   // A constructed sheet: no Content-Security-Policy takes it for inline style.
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(STYLE);

@@ -86,12 +86,13 @@ export class WorkerWatch {
     const own = all.find((other) => other.scope === scope);
     // A signal that ended meanwhile: the worker stood down, and is not to come back.
     if (this.#signal.aborted || own?.updateViaCache === 'none') return;
+    const caching = own?.updateViaCache;
     await this.#connection.reopen();
-    if (own) {
+    if (caching) {
       this.#listener.noticed({
         code: 'foreign-registration',
         message: 'A script had let the HTTP cache answer when the browser looks for a newer worker.',
-        facts: { url: scope, expected: 'updateViaCache none', actual: `updateViaCache ${own.updateViaCache}` },
+        facts: { url: scope, expected: 'updateViaCache none', actual: `updateViaCache ${caching}` },
       });
     } else {
       this.#watch(this.#connection.registration);

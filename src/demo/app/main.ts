@@ -8,6 +8,12 @@ import { wipeStoredFiles } from './wipe.js';
 type Order = 'update' | 'wipe' | 'reload';
 
 const vouchsafe = await register();
+const toast = element('toast');
+vouchsafe.addEventListener('staged', () => {
+  toast.hidden = false;
+});
+element('take').addEventListener('click', () => void vouchsafe.reload());
+
 element('release').textContent = `Release ${RELEASE}`;
 
 const refresh = async (): Promise<void> => showTrust(await vouchsafe.status());

@@ -1,0 +1,203 @@
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Page } from '@playwright/test';
+import type { RegisterOptions, Vouchsafe } from '../../src/window/register.js';
+import { makeRelease, releaseShown } from './fixture-app.js';
+import { expect, type Site, test } from './fixtures.js';
+import { openApp, update, watchProblems } from './page-actions.js';
+
+const WINDOW = fileURLToPath(new URL('../../dist/window/', import.meta.url));
+
+/** Nothing inline, no sink for texts: what the lock's screen has to get along with. */
+const STRICT = {
+  path: '**/*.html',
+  set: {
+    'content-security-policy':
+      "script-src 'self'; style-src 'self'; object-src 'none'; require-trusted-types-for 'script'; trusted-types vouchsafe",
+  },
+};
+
+/** A worker that takes over at once and says yes to everything, and what its pages would then be. */
+const EVIL = `
+  self.addEventListener('install', () => self.skipWaiting());
+  self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
+  self.addEventListener('message', ({ ports: [port] }) => port?.postMessage({ ok: true, value: { isSigned: true } }));
+  self.addEventListener('fetch', (event) => event.respondWith(new Response('evil')));
+`;
+
+async function makeReleaseWithLibrary(folder: string, name: string): Promise<string> {
+  const directory = await makeRelease(folder, name);
+  await cp(WINDOW, join(directory, 'library'), { recursive: true, filter: (source) => !/\.(d\.ts|map)$/.test(source) });
+  return directory;
+}
+
+interface Registered {
+  vouchsafe: Vouchsafe;
+  heard: { type: string; code?: string }[];
+}
+
+/** Registers as an app does, and notes the events. */
+async function registerIn(page: Page, options: RegisterOptions = {}): Promise<void> {
+  await page.evaluate(async (given) => {
+    const { register } = (await import('/library/register.js' as string)) as typeof import('../../src/window/register.js');
+    const vouchsafe = await register(given);
+    const heard: Registered['heard'] = [];
+    for (const type of ['staged', 'activated', 'stood-down'] as const) vouchsafe.addEventListener(type, () => heard.push({ type }));
+    vouchsafe.addEventListener('violation', ({ type, detail: { code } }) => heard.push({ type, code }));
+    Object.assign(window, { vouchsafe, heard });
+  }, options);
+}
+
+const heard = (page: Page): Promise<Registered['heard']> => page.evaluate(() => (window as unknown as Registered).heard);
+
+/** From now on the server has this worker, and the browser looks. */
+async function replaceWorker(page: Page, { server }: Site, body: string): Promise<void> {
+  server.lie({ match: /vouchsafe-worker\.js$/, body, type: 'text/javascript' });
+  await page.evaluate(() => (window as unknown as Registered).vouchsafe.registration.update());
+}
+
+const locked = (page: Page) => page.getByRole('alertdialog', { name: 'This page was locked' });
+
+test('a toast in five lines: told of a newer release, also of one that came before the page, and opened with it', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
+  await openApp(page, site.url);
+  await site.publish(await makeReleaseWithLibrary(folder, 'two'));
+  const toast = () =>
+    page.evaluate(async () => {
+      const { register } = (await import('/library/register.js' as string)) as typeof import('../../src/window/register.js');
+      const button = Object.assign(document.createElement('button'), { textContent: 'Update ready, reload', hidden: true });
+      document.body.append(button);
+      const vouchsafe = await register({ activation: 'prompt' });
+      vouchsafe.addEventListener('staged', () => {
+        button.hidden = false;
+      });
+      button.onclick = () => vouchsafe.reload();
+    });
+  const button = page.getByRole('button', { name: 'Update ready, reload' });
+  await toast();
+  await expect(button).toBeHidden();
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await expect(button).toBeVisible();
+
+  await button.evaluate((element) => element.remove());
+  await toast();
+  await expect(button).toBeVisible();
+  await button.click();
+  await expect.poll(() => releaseShown(page)).toBe('two');
+});
+
+test('C11 a worker that was replaced on the server locks the page, whatever the new one says', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'), { headers: [STRICT] });
+  await openApp(page, site.url);
+  await registerIn(page);
+  const problems = watchProblems(page);
+  await page.evaluate(() => {
+    const typed: string[] = [];
+    document.addEventListener('keydown', ({ key }) => typed.push(key));
+    Object.assign(window, { typed });
+  });
+  await page.keyboard.press('a');
+  await replaceWorker(page, site, EVIL);
+  await expect(locked(page)).toBeVisible();
+  await expect(locked(page)).toContainText('Do not enter passwords');
+  await expect(locked(page)).toContainText('verifier-replaced');
+  await expect(page).toHaveTitle('This page was locked');
+  expect(await heard(page)).toContainEqual({ type: 'violation', code: 'verifier-replaced' });
+  // What was in the page is gone; what its scripts add is not seen; what is typed goes nowhere.
+  await expect(page.locator('#title')).toHaveText('This page was locked');
+  await page.evaluate(() => document.body.append(Object.assign(document.createElement('input'), { id: 'late' })));
+  await expect(page.locator('#late')).toBeHidden();
+  await page.keyboard.press('b');
+  expect(await page.evaluate(() => (window as unknown as { typed: string[] }).typed)).toEqual(['a']);
+  // The screen itself breaks no policy. Its style is applied.
+  expect(problems.filter((problem) => /polic/i.test(problem))).toEqual([]);
+  expect(await locked(page).evaluate((main) => getComputedStyle(main).maxWidth)).toBe('576px');
+});
+
+test('C11 with replaced: report the app is told, and the page stays', async ({ page, publishSite, folder }) => {
+  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
+  await openApp(page, site.url);
+  await registerIn(page, { replaced: 'report' });
+  await replaceWorker(page, site, EVIL);
+  await expect.poll(() => heard(page)).toContainEqual({ type: 'violation', code: 'verifier-replaced' });
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+  await expect(locked(page)).toBeHidden();
+  expect(await releaseShown(page)).toBe('one');
+});
+
+test('C11 another script in the place of the worker locks the page', async ({ page, publishSite, folder }) => {
+  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
+  await openApp(page, site.url);
+  await registerIn(page);
+  site.server.lie({ match: /evil-worker/, body: EVIL, type: 'text/javascript' });
+  await page.evaluate(() => navigator.serviceWorker.register('/evil-worker.js', { scope: '/' }).then(() => undefined));
+  await expect(locked(page)).toBeVisible();
+});
+
+test('C11 a signed new worker takes over, in every tab, and nothing is locked', async ({ page, publishSite, folder }) => {
+  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
+  await openApp(page, site.url);
+  const second = await page.context().newPage();
+  await openApp(second, site.url);
+  await registerIn(page);
+  await registerIn(second);
+  const takenOver = [page, second].map((tab) =>
+    tab.evaluate(
+      () => new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true })),
+    ),
+  );
+  await site.publish(await makeReleaseWithLibrary(folder, 'two'), { passthrough: ['/api/'] });
+  await page.evaluate(() => (window as unknown as Registered).vouchsafe.registration.update());
+  await Promise.all(takenOver);
+  // Longer than a watch waits for an answer that is on its way.
+  await page.waitForTimeout(2_000);
+  for (const tab of [page, second]) {
+    await expect(locked(tab)).toBeHidden();
+    expect((await heard(tab)).filter(({ code }) => code === 'verifier-replaced')).toEqual([]);
+  }
+});
+
+test('C12 a second registration inside the scope is noticed, once', async ({ page, publishSite, folder }) => {
+  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
+  await openApp(page, site.url);
+  await page.evaluate(() => navigator.serviceWorker.register('/vouchsafe-worker.js', { scope: '/pages/' }).then(() => undefined));
+  await registerIn(page, { look: { every: 1 } });
+  await expect.poll(() => heard(page)).toContainEqual({ type: 'violation', code: 'foreign-registration' });
+  await page.waitForTimeout(3_000);
+  expect((await heard(page)).filter(({ code }) => code === 'foreign-registration')).toHaveLength(1);
+});
+
+test('C12 unregistered by a script, the worker is registered again', async ({ page, publishSite, folder }) => {
+  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
+  await openApp(page, site.url);
+  await registerIn(page, { look: { every: 1 } });
+  await page.evaluate(() => (window as unknown as Registered).vouchsafe.registration.unregister());
+  await expect
+    .poll(() =>
+      page.evaluate(() => navigator.serviceWorker.getRegistrations().then((all) => all.map(({ active }) => active?.state))),
+    )
+    .toEqual(['activated']);
+  await expect.poll(() => heard(page)).toContainEqual({ type: 'violation', code: 'uncontrolled' });
+  await expect(locked(page)).toBeHidden();
+});
+
+test('C12 the HTTP cache, let in by a script, is shut out again', async ({ page, publishSite, folder }) => {
+  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
+  await openApp(page, site.url);
+  await registerIn(page, { look: { every: 1 } });
+  const caching = () => page.evaluate(() => navigator.serviceWorker.getRegistration().then((own) => own?.updateViaCache));
+  await page.evaluate(() =>
+    navigator.serviceWorker.register('/vouchsafe-worker.js', { updateViaCache: 'all' }).then(() => undefined),
+  );
+  await expect.poll(() => heard(page)).toContainEqual({ type: 'violation', code: 'foreign-registration' });
+  expect(await caching()).toBe('none');
+});

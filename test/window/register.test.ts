@@ -1,0 +1,215 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Request } from '../../src/messages/messages.js';
+import { lockPage } from '../../src/window/lock.js';
+import { type RegisterOptions, register, type Vouchsafe, type VouchsafeEventMap } from '../../src/window/register.js';
+import { sampleStatus } from '../status/sample-status.js';
+import { FakeContainer, FakeRegistration, FakeWorker } from './fake-container.js';
+import { enterPage, type FakePage } from './page-globals.js';
+
+// The screen itself is for real browsers: test/browser/register.spec.ts.
+vi.mock('../../src/window/lock.js', () => ({ lockPage: vi.fn() }));
+
+const SCOPE = 'https://example.org/';
+const SCRIPT = `${SCOPE}vouchsafe-worker.js`;
+const STAGED = { id: '13-e3b0c44298fc1c14', files: 3, bytes: 300 };
+
+let worker: FakeWorker;
+let container: FakeContainer;
+let page: FakePage;
+let status = sampleStatus(0);
+let opened: Vouchsafe[];
+
+const answer = ({ vouchsafe }: Request): unknown =>
+  ({
+    status,
+    activate: { activated: STAGED },
+    look: null,
+    policy: null,
+    report: null,
+    verify: { files: 3 },
+    update: 0,
+    vet: 0,
+    'take-over': 0,
+  })[vouchsafe];
+
+beforeEach(() => {
+  worker = new FakeWorker(SCRIPT, 'activated', answer);
+  container = new FakeContainer(new FakeRegistration(SCOPE, worker), worker);
+  page = enterPage(container);
+  status = sampleStatus(0);
+  opened = [];
+  vi.mocked(lockPage).mockClear();
+});
+
+afterEach(() => {
+  // Ends its timers.
+  for (const _ of opened) container.say({ vouchsafe: 'stood-down' });
+  vi.unstubAllGlobals();
+});
+
+async function open(options: RegisterOptions = {}) {
+  const vouchsafe = await register(options);
+  opened.push(vouchsafe);
+  const heard: [string, unknown][] = [];
+  const types: (keyof VouchsafeEventMap)[] = ['progress', 'verifying', 'staged', 'activated', 'violation', 'state', 'stood-down'];
+  for (const type of types) vouchsafe.addEventListener(type, ({ detail }) => heard.push([type, detail]));
+  return { vouchsafe, heard };
+}
+
+const wasSent = (name: Request['vouchsafe']) => worker.sent.filter(({ vouchsafe }) => vouchsafe === name);
+
+describe('register()', () => {
+  it.each([{ activation: 'prompt' as const }, {}])('tells the worker what it says about activation: %o', async (options) => {
+    await open(options);
+    await vi.waitFor(() => expect(wasSent('policy')).toEqual([{ vouchsafe: 'policy', activation: options.activation }]));
+  });
+
+  it('tells of a release that was staged before, once', async () => {
+    status = sampleStatus(0, { staged: STAGED });
+    const { heard } = await open();
+    await vi.waitFor(() => expect(heard).toEqual([['staged', STAGED]]));
+    container.say({ vouchsafe: 'staged', release: STAGED });
+    expect(heard).toHaveLength(1);
+    const newer = { ...STAGED, id: '14-0000000000000000' };
+    container.say({ vouchsafe: 'staged', release: newer });
+    expect(heard.at(-1)).toEqual(['staged', newer]);
+  });
+
+  it('tells of what the worker says, and of nobody else', async () => {
+    const { heard } = await open();
+    const progress = { files: 1, totalFiles: 2, bytes: 3, totalBytes: 4 };
+    container.say({ vouchsafe: 'verifying', progress }, new FakeWorker(`${SCOPE}other.js`));
+    container.say({ vouchsafe: 'verifying', progress }, null);
+    expect(heard).toEqual([]);
+    container.say({ vouchsafe: 'progress', progress });
+    container.say({ vouchsafe: 'verifying', progress });
+    container.say({ vouchsafe: 'state', freshness: 'stale' });
+    expect(heard).toEqual([
+      ['progress', progress],
+      ['verifying', progress],
+      ['state', 'stale'],
+    ]);
+  });
+
+  it('reload() activates, then loads the page again', async () => {
+    const { vouchsafe } = await open();
+    const reloading = vouchsafe.reload();
+    expect(page.reload).not.toHaveBeenCalled();
+    await reloading;
+    expect(wasSent('activate')).toHaveLength(1);
+    expect(page.reload).toHaveBeenCalledTimes(1);
+  });
+
+  it('verify() is answered by the worker', async () => {
+    const { vouchsafe } = await open();
+    expect(await vouchsafe.verify()).toEqual({ files: 3 });
+  });
+
+  it('asks once in a tab to keep what is stored, when a release is active', async () => {
+    status = sampleStatus(0);
+    await open();
+    await vi.waitFor(() => expect(page.persist).toHaveBeenCalledTimes(1));
+    await open();
+    await vi.waitFor(() => expect(wasSent('status')).toHaveLength(2));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(page.persist).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([
+    ['the app does not want it', { persist: false }, sampleStatus(0)],
+    ['no release is active', {}, (({ active: _, ...rest }) => rest)(sampleStatus(0))],
+  ])('does not ask to keep anything when %s', async (_, options, given) => {
+    status = given;
+    await open(options);
+    await vi.waitFor(() => expect(wasSent('status')).toHaveLength(1));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(page.persist).not.toHaveBeenCalled();
+  });
+
+  it('reports a page that was loaded past the worker that was there', async () => {
+    container.controller = null;
+    await open({ worker: SCRIPT });
+    await vi.waitFor(() => expect(wasSent('report')).toMatchObject([{ refusal: { code: 'uncontrolled' } }]));
+  });
+
+  it('tells the app itself of what the worker cannot record', async () => {
+    container.controller = null;
+    worker.answer = (request) => (request.vouchsafe === 'report' ? new Error('Unknown request.') : answer(request));
+    const { heard } = await open({ worker: SCRIPT });
+    await vi.waitFor(() => expect(heard).toMatchObject([['violation', { code: 'uncontrolled', during: 'watch' }]]));
+  });
+
+  it('is no report on the first visit', async () => {
+    container.controller = null;
+    worker.state = 'activating';
+    await open({ worker: SCRIPT });
+    await vi.waitFor(() => expect(wasSent('status')).toHaveLength(1));
+    expect(wasSent('report')).toEqual([]);
+  });
+});
+
+describe('a worker that was replaced', () => {
+  const evil = new FakeWorker(`${SCOPE}evil.js`);
+
+  it('locks the page and tells the app, and asks the new one nothing', async () => {
+    const { heard } = await open();
+    container.change(evil);
+    expect(heard).toMatchObject([['violation', { code: 'verifier-replaced', during: 'watch' }]]);
+    expect(lockPage).toHaveBeenCalledTimes(1);
+    container.change(new FakeWorker(`${SCOPE}evil-2.js`));
+    expect(lockPage).toHaveBeenCalledTimes(1);
+    expect(evil.sent).toEqual([]);
+  });
+
+  it('only tells the app when that is what it wants', async () => {
+    const { heard } = await open({ replaced: 'report' });
+    container.change(evil);
+    expect(heard).toHaveLength(1);
+    expect(lockPage).not.toHaveBeenCalled();
+  });
+
+  it('as the old worker says so, locks too', async () => {
+    const { heard } = await open();
+    const violation = { code: 'verifier-replaced', message: 'Not signed.', facts: {}, time: 1, during: 'watch' } as const;
+    container.say({ vouchsafe: 'violation', violation: { ...violation, code: 'mismatch' } });
+    expect(lockPage).not.toHaveBeenCalled();
+    container.say({ vouchsafe: 'violation', violation });
+    expect(heard).toHaveLength(2);
+    expect(lockPage).toHaveBeenCalledWith(violation);
+  });
+
+  it('after it stood down is none, and nothing is registered again', async () => {
+    const { heard } = await open();
+    container.say({ vouchsafe: 'stood-down' });
+    container.registrations = [];
+    container.change(null);
+    container.change(evil);
+    expect(heard).toEqual([['stood-down', null]]);
+    expect(lockPage).not.toHaveBeenCalled();
+    expect(container.registered).toBe(1);
+  });
+});
+
+describe('a page from the back/forward cache', () => {
+  const comeBack = (persisted: boolean) => window.dispatchEvent(Object.assign(new Event('pageshow'), { persisted }));
+
+  it('is loaded again when the worker no longer knows its release', async () => {
+    const { pinned: _, ...forgotten } = sampleStatus(0);
+    await open();
+    await vi.waitFor(() => expect(wasSent('status')).toHaveLength(1));
+    status = forgotten;
+    comeBack(false);
+    expect(wasSent('status')).toHaveLength(1);
+    comeBack(true);
+    await vi.waitFor(() => expect(page.reload).toHaveBeenCalledTimes(1));
+  });
+
+  it('goes on when it does', async () => {
+    await open();
+    await vi.waitFor(() => expect(wasSent('status')).toHaveLength(1));
+    comeBack(true);
+    await vi.waitFor(() => expect(wasSent('status')).toHaveLength(2));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(page.reload).not.toHaveBeenCalled();
+  });
+});
