@@ -41,12 +41,14 @@ const locate = (directory: string, path: string): string | undefined => {
   return inside ? join(directory, decoded.endsWith('/') ? `${decoded}index.html` : decoded) : undefined;
 };
 
-/** Only a target's hash in its name allows a cache to keep it; all else is asked for again, and metadata with a tag, so that it is short. */
-const cacheHeaders = (path: string, bytes: Uint8Array): Record<string, string> => {
-  if (/\/targets\/(?:.*\/)?[0-9a-f]{64,128}\.[^/]+$/.test(path)) return { 'cache-control': 'public, max-age=31536000, immutable' };
-  const isMetadata = path.includes('/metadata/');
-  return { 'cache-control': 'no-cache', ...(isMetadata && { etag: `"${createHash('sha256').update(bytes).digest('hex')}"` }) };
-};
+/**
+ * All is asked for again, metadata with a tag, so that it is short. A real host lets the browser keep targets for ever (their names have their
+ * hash); here a lie that is told later has to reach the browser.
+ */
+const cacheHeaders = (path: string, bytes: Uint8Array): Record<string, string> => ({
+  'cache-control': 'no-cache',
+  ...(path.includes('/metadata/') && { etag: `"${createHash('sha256').update(bytes).digest('hex')}"` }),
+});
 
 /**
  * Finds what an honest static server answers: the file, a directory's `index.html`, or, for a path without an extension, `404.html`

@@ -185,7 +185,14 @@ describe('Reporter', () => {
     for (const endpoint of ['https://reports.test/', '/reports', 'http://localhost:1/', 'http://127.0.0.1/', 'http://[::1]/'])
       expect([endpoint, await allowed(endpoint)]).toEqual([endpoint, true]);
     expect(await allowed('http://lan.test/reports', new URL('http://lan.test/'))).toBe(true);
-    for (const endpoint of ['http://reports.test/', 'http://localhost.test/', 'ftp://reports.test/', 'data:,', 'http://:'])
+    for (const endpoint of [
+      'http://reports.test/',
+      'http://localhost.test/',
+      'http://my-localhost/',
+      'ftp://reports.test/',
+      'data:,',
+      'http://:',
+    ])
       expect([endpoint, await allowed(endpoint)]).toEqual([endpoint, false]);
   });
 
