@@ -161,7 +161,7 @@ function readManifest(value: JsonValue): ReleaseManifest {
       redirects: [],
     },
     activation: 'navigation',
-    lookSeconds: 60,
+    lookSeconds: 10,
     files: asArray(json.files ?? [], 'files').map((item) => {
       const rule = record(item, 'files', ['path', 'keep', 'optional']);
       return { path: asString(rule.path, 'path'), keep: asString(rule.keep, 'keep') as Keep, optional: rule.optional === true };

@@ -1,5 +1,6 @@
 import { fileRule } from '../release/manifest.js';
 import type { Store } from '../store/store.js';
+import type { CacheMode } from '../tuf/download.js';
 import { RangeDownload } from '../tuf/download-range.js';
 import type { TargetFile } from '../tuf/file.js';
 import { targetLocation } from '../tuf/layout.js';
@@ -67,8 +68,16 @@ export class ChunkedFiles {
       storedHashes: () => this.#store.storedHashes(),
       loadFile: (hash: string) => this.#store.loadFile(hash),
       ...(isKept && { saveFile: (hash: string, bytes: Uint8Array) => this.#store.saveFiles(new Map([[hash, bytes]])) }),
-      download: (first: number, last: number, cache: 'default' | 'no-cache' | 'reload') =>
-        new RangeDownload((target, init) => fetch(target, init), url, first, last, DEFAULT_LIMITS, cache),
+      download: (first: number, last: number, cache: CacheMode) =>
+        // A name without a hash may stand for another content tomorrow.
+        new RangeDownload(
+          (target, init) => fetch(target, init),
+          url,
+          first,
+          last,
+          DEFAULT_LIMITS,
+          cache === 'default' && !consistentSnapshot ? 'no-cache' : cache,
+        ),
       onDamage: this.#onDamage,
     };
     return new ChunkSource({ path: file.path, length: file.length, chunks }, end, ports);

@@ -63,7 +63,13 @@ async function compare(
     if (!(error instanceof VouchsafeError)) throw error;
     const known = await older;
     const type = headersFor(manifest, file.path).get('content-type') ?? '';
-    const diagnosis = await diagnose(bytes, file, type, (hash) => known.some((other) => fileKey(other) === hash));
+    const diagnosis = await diagnose(
+      bytes,
+      file,
+      type,
+      (hash) => known.some((other) => fileKey(other) === hash),
+      manifest.chunks.get(file.path),
+    );
     throw new VouchsafeError(error.code, error.message, { ...error.facts, diagnosis });
   }
 }

@@ -2,7 +2,7 @@ import { fileRule, headersFor, type ReleaseManifest } from '../release/manifest.
 import type { Store } from '../store/store.js';
 import { checkFile, type TargetFile } from '../tuf/file.js';
 import type { Refresher } from '../tuf/refresher.js';
-import { diagnose } from './diagnosis.js';
+import { diagnose, roomFor } from './diagnosis.js';
 
 /** Gets a target's bytes, checked. */
 export type Download = (target: TargetFile) => Promise<Uint8Array>;
@@ -12,9 +12,6 @@ export interface Serving {
   readonly manifest?: ReleaseManifest;
   readonly consistentSnapshot: boolean;
 }
-
-/** Bytes. Injected scripts, login pages and the like. */
-const ROOM = 2 ** 16;
 
 /** The hash under which a file, or a chunk of one, is stored. Two with the same bytes share one record. */
 export function fileKey({ hashes }: Pick<TargetFile, 'hashes'>): string {
@@ -96,9 +93,9 @@ export class VerifiedFiles {
     const older = await this.#older(file.path);
     const type = (manifest && headersFor(manifest, file.path).get('content-type')) ?? '';
     // Room for more than was signed, so that it is recognised instead of cut off.
-    const maxLength = Math.max(file.length, ...older.map(({ length }) => length)) + ROOM;
+    const maxLength = Math.max(roomFor(file), ...older.map(({ length }) => length));
     return this.#refresher().downloadTarget(file, consistentSnapshot, maxLength, (bytes) =>
-      diagnose(bytes, file, type, (hash) => older.some((other) => fileKey(other) === hash)),
+      diagnose(bytes, file, type, (hash) => older.some((other) => fileKey(other) === hash), manifest?.chunks.get(file.path)),
     );
   }
 }
