@@ -241,7 +241,7 @@ function isRequired({ manifest }: Release, path: string): boolean {
   return keep === 'precache' && !optional;
 }
 
-/** Keys begin with the snapshot's version. */
+/** Keys begin with the snapshot's version, but for those that the first worker stored. */
 function byAge(a: string, b: string): number {
-  return Number.parseInt(a, 10) - Number.parseInt(b, 10);
+  return (Number.parseInt(a, 10) || 0) - (Number.parseInt(b, 10) || 0);
 }

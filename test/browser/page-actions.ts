@@ -116,26 +116,19 @@ export async function stopWorker(page: Page): Promise<string> {
 }
 
 /**
- * Forgets stored file bytes, as an attacker's script or an eviction could: the worker then has to get them from the server again.
+ * Forgets everything stored, as an attacker's script or an eviction could: the worker then has to get files from the server again. What
+ * this life of the worker knows of metadata and releases it writes down again.
  *
  * @param page an open page of the app
  */
-export async function wipeStoredFiles(page: Evaluates): Promise<void> {
+export async function wipeStoredFiles(page: Page): Promise<void> {
   await page.evaluate(async () => {
     const names = (await indexedDB.databases()).map(({ name }) => name ?? '').filter((name) => name.startsWith('vouchsafe '));
     for (const name of names) {
       await new Promise<void>((resolve, reject) => {
-        const opening = indexedDB.open(name);
-        opening.onerror = () => reject(opening.error);
-        opening.onsuccess = () => {
-          const transaction = opening.result.transaction('files', 'readwrite');
-          transaction.objectStore('files').clear();
-          transaction.onerror = () => reject(transaction.error);
-          transaction.oncomplete = () => {
-            opening.result.close();
-            resolve();
-          };
-        };
+        const deleting = indexedDB.deleteDatabase(name);
+        deleting.onerror = () => reject(deleting.error);
+        deleting.onsuccess = () => resolve();
       });
     }
   });
