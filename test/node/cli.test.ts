@@ -25,6 +25,42 @@ const run = (workspace: Workspace, ...args: string[]): Promise<Ended> =>
   });
 
 describe('vouchsafe', { timeout: 30_000 }, () => {
+  test('publish takes policy and delivery; stand-down signs a release that says so', async () => {
+    const workspace = await Workspace.make({ 'index.html': '<script>a()</script>', 'v/lib.js': 'lib()' });
+    await workspace.write('.', { 'csp.json': '{ "trustedTypes": ["p"], "extend": { "img-src": ["https://img.example"] } }' });
+    const manifestOf = async (): Promise<Record<string, unknown>> => {
+      const { signed } = JSON.parse(await workspace.read(`out/vouchsafe/metadata/${version}.targets.json`));
+      const { sha256 } = signed.targets['vouchsafe.json'].hashes;
+      return JSON.parse(await workspace.read(`out/vouchsafe/targets/${sha256}.vouchsafe.json`));
+    };
+    let version = 1;
+    await run(workspace, 'init');
+    const options = [
+      '--csp-file',
+      'csp.json',
+      '--report-only',
+      '--enforce',
+      'v/**',
+      '--external',
+      'https://cdn.example/?a=b=v/lib.js',
+    ];
+    const report = await run(workspace, 'publish', 'app', '--out', 'out', ...options);
+    expect(report).toMatchObject({ code: 0, stderr: expect.stringContaining('only reports') });
+    expect(await manifestOf()).toMatchObject({ enforce: ['v/**'], external: { 'https://cdn.example/?a=b': 'v/lib.js' } });
+    const policy = JSON.stringify(await manifestOf());
+    expect(policy).toContain('trusted-types p');
+    expect(policy).toContain("img-src 'self' data: blob: https://img.example");
+    expect(await workspace.read('out/vouchsafe-worker.js')).toContain('"reportOnly":true');
+
+    version = 2;
+    expect(await run(workspace, 'stand-down', 'app', '--out', 'out')).toMatchObject({ code: 0, stderr: '' });
+    expect(await manifestOf()).toMatchObject({ tombstone: true });
+    expect(await workspace.read('out/v/lib.js')).toBe('lib()');
+    expect((await run(workspace, 'stand-down', '--help')).stdout).toMatch(/signed.*come back, publish again/s);
+    expect(await run(workspace, 'publish', 'app', '--out', 'out', '--delivery', 'fast')).toMatchObject({ code: 2 });
+    expect(await run(workspace, 'publish', 'app', '--out', 'out', '--external', 'x')).toMatchObject({ code: 2 });
+  });
+
   test('init, publish, publish again: what a person sees', async () => {
     const workspace = await Workspace.make({ 'index.html': 'page', 'app.js': 'run()', '.env': '' });
     const made = await run(workspace, 'init', '--role', 'root=2/3');
@@ -41,7 +77,7 @@ describe('vouchsafe', { timeout: 30_000 }, () => {
     }
     const first = await run(workspace, 'publish', 'app', '--out', 'published', '--passthrough', '/api/', '--passthrough', '/x/');
     expect(first).toMatchObject({ code: 0, stderr: '' });
-    for (const words of ['release 1', '3 files', 'first release', 'hidden: .env', 'root expires'])
+    for (const words of ['release 1', '8 files', 'first release', 'hidden: .env', 'root expires'])
       expect(first.stdout).toContain(words);
     expect(await workspace.read('published/vouchsafe-worker.js')).toContain('"passthrough":["/api/","/x/"]');
     const again = await run(workspace, 'publish', 'app', '--out', 'published', '--passthrough', '/api/', '--passthrough', '/x/');
@@ -71,7 +107,7 @@ describe('vouchsafe', { timeout: 30_000 }, () => {
     const name = (await workspace.list()).find((path) => path.endsWith('.vouchsafe.json')) as string;
     expect(JSON.parse(await workspace.read(`out/${name}`))).toMatchObject({
       navigation: { index: 'index.html' },
-      headers: [{ path: '**' }, { path: '*.html', set: { 'x-frame-options': 'DENY' } }],
+      headers: [{ path: '**' }, { path: '*.html', set: { 'x-frame-options': 'DENY' } }, { path: 'vouchsafe/index.html' }],
       offline_seconds: 172_800,
     });
     const days = async (file: string): Promise<number> =>

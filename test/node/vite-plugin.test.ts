@@ -50,6 +50,14 @@ describe('the Vite plugin', { timeout: 30_000 }, () => {
     expect(await workspace.read(`app/published/${manifest}`)).toContain('"x-a": "b"');
   });
 
+  test('takes policy and delivery', async () => {
+    const { workspace, config } = await viteApp({ csp: { trustedTypes: ['p'] }, delivery: 'progressive' });
+    await build(config);
+    const manifest = (await workspace.list('app/published')).find((path) => path.endsWith('.vouchsafe.json'));
+    expect(await workspace.read(`app/published/${manifest}`)).toContain('trusted-types p');
+    expect(await workspace.read('app/published/index.html')).toContain('<script type="module"');
+  });
+
   test('publishes to the base and folders of the configuration', async () => {
     const { workspace, config } = await viteApp(
       { out: '../deploy' },
