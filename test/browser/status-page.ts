@@ -68,7 +68,7 @@ export async function pretendWorker(page: Page, answers: Answers): Promise<void>
         };
       },
     });
-    Object.defineProperty(navigator, 'serviceWorker', { value: container });
+    Object.defineProperty(navigator, 'serviceWorker', { value: container, configurable: true });
     Object.assign(window, { pretended: container });
   }, answers);
 }
