@@ -143,6 +143,7 @@ export class WorkerWatch {
   /** Whether the worker that has taken over was found signed before. */
   #judge(controller: ServiceWorker): void {
     const judge = () => {
+      if (this.#signal.aborted) return;
       const isVouched = this.#isVouched;
       this.#isVouched = false;
       this.#asking?.abort();
