@@ -87,6 +87,8 @@ export class WorkerWatch {
     // A signal that ended meanwhile: the worker stood down, and is not to come back.
     if (this.#signal.aborted || own?.updateViaCache === 'none') return;
     const caching = own?.updateViaCache;
+    // The registration's first worker, once more, takes over from none that could vet it: trust on first use again, so it is reported.
+    if (!own) this.#controller = undefined;
     await this.#connection.reopen();
     if (caching) {
       this.#listener.noticed({

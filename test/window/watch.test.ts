@@ -198,6 +198,10 @@ describe('what is registered', () => {
     await watcher.inspect();
     expect(container.registrations).toHaveLength(1);
     expect(noticed).toMatchObject([{ code: 'uncontrolled', facts: { actual: 'no registration' } }]);
+    // Firefox lets the new registration's worker take over.
+    container.change(new FakeWorker(SCRIPT));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(replaced).toEqual([]);
     container.registrations[0]?.find(incomer(`${SCOPE}evil.js`));
     expect(replaced).toHaveLength(1);
   });
