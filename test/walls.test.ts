@@ -63,6 +63,8 @@ describe('the compiler refuses an import that goes up, and what a platform does 
     ['worker', 'export const x = document.title;'],
     ['window', "import { startWorker } from '../worker/start.js'; export const x = startWorker;"],
     ['window', "import { Store } from '../store/store.js'; export const x = Store;"],
+    ['status', "import { startWorker } from '../worker/start.js'; export const x = startWorker;"],
+    ['window', "import { duration } from '../status/words.js'; export const x = duration;"],
     ['node', "import { startWorker } from '../worker/start.js'; export const x = startWorker;"],
     ['node', 'export const x = document.title;'],
   ];
@@ -75,7 +77,7 @@ describe('the compiler refuses an import that goes up, and what a platform does 
   }
 
   it('and nothing else', async () => {
-    for (const folder of ['worker', 'window', 'node'])
+    for (const folder of ['worker', 'window', 'status', 'node'])
       expect(await failure(bin('tsc'), ['--build', `src/${folder}`]), folder).toBeUndefined();
   });
 });
@@ -95,6 +97,7 @@ describe('the linter refuses a package outside the one folder that imports it', 
     ['release', 'commander', false],
     ['node', 'node:fs', true],
     ['window', 'anything-else', false],
+    ['status', 'anything-else', false],
   ];
   for (const [folder, specifier, isAllowed] of tried) {
     it(`${folder}: ${specifier} is ${isAllowed ? 'allowed' : 'refused'}`, async () => {

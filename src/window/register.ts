@@ -113,7 +113,6 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   readonly #end = new AbortController();
   /** Id of the release that `staged` was dispatched for. */
   #toldStaged: string | undefined;
-  #isLocked = false;
 
   constructor(connection: Connection, options: RegisterOptions, isPastTheWorker: boolean) {
     super();
@@ -223,8 +222,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   }
 
   #lock(refusal: Refusal): void {
-    if (this.#isLocked || this.#options.replaced === 'report') return;
-    this.#isLocked = true;
+    if (this.#end.signal.aborted || this.#options.replaced === 'report') return;
     this.#end.abort();
     lockPage(refusal);
   }

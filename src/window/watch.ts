@@ -87,6 +87,8 @@ export class WorkerWatch {
     // A signal that ended meanwhile: the worker stood down, and is not to come back.
     if (this.#signal.aborted || own?.updateViaCache === 'none') return;
     const caching = own?.updateViaCache;
+    // The registration's first worker, once more, takes over from none that could vet it: trust on first use again, so it is reported.
+    if (!own) this.#controller = undefined;
     await this.#connection.reopen();
     if (caching) {
       this.#listener.noticed({
@@ -143,6 +145,7 @@ export class WorkerWatch {
   /** Whether the worker that has taken over was found signed before. */
   #judge(controller: ServiceWorker): void {
     const judge = () => {
+      if (this.#signal.aborted) return;
       const isVouched = this.#isVouched;
       this.#isVouched = false;
       this.#asking?.abort();

@@ -201,3 +201,22 @@ test('C12 the HTTP cache, let in by a script, is shut out again', async ({ page,
   await expect.poll(() => heard(page)).toContainEqual({ type: 'violation', code: 'foreign-registration' });
   expect(await caching()).toBe('none');
 });
+
+test('the loader, when the signers have ended the checks, loads once more and then says so', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await makeRelease(folder, 'one'));
+  const body = `
+    self.addEventListener('message', ({ source }) => {
+      source.postMessage({ vouchsafe: 'stood-down' });
+      self.registration.unregister();
+    });
+  `;
+  site.server.lie({ match: /vouchsafe-worker\.js$/, body, type: 'text/javascript' });
+  await page.goto(site.url, { waitUntil: 'commit' });
+  await expect(page.locator('#title')).toHaveText('This site was not opened');
+  await expect(page.locator('#detail')).toContainText('have ended these checks');
+  expect(site.server.paths(0).filter((path) => path === '/')).toHaveLength(2);
+});

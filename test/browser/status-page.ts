@@ -21,7 +21,7 @@ export async function statusPolicy(): Promise<string> {
     const text = new RegExp(`<${tag}>(.*?)</${tag}>`, 's').exec(page)?.[1] ?? '';
     return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
   };
-  return `default-src 'none'; script-src ${hash('script')}; style-src ${hash('style')}; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'`;
+  return `default-src 'none'; img-src 'self'; script-src ${hash('script')}; style-src ${hash('style')}; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'`;
 }
 
 /**
@@ -68,7 +68,7 @@ export async function pretendWorker(page: Page, answers: Answers): Promise<void>
         };
       },
     });
-    Object.defineProperty(navigator, 'serviceWorker', { value: container });
+    Object.defineProperty(navigator, 'serviceWorker', { value: container, configurable: true });
     Object.assign(window, { pretended: container });
   }, answers);
 }

@@ -84,6 +84,8 @@ describe('a new worker script', () => {
     next.answer = vetsAs({ isSigned: true });
     registration.find(next);
     await settled();
+    // Shortly before it is asked again.
+    await vi.advanceTimersByTimeAsync(1_500);
     registration.active = next;
     container.change(next);
     // What answers may be on their way from the old worker; the new one is asked nothing.
@@ -102,6 +104,16 @@ describe('a new worker script', () => {
     container.change(next);
     ports[0]?.postMessage({ ok: true, value: { isSigned: true } });
     await settled();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(replaced).toEqual([]);
+  });
+
+  it('that takes over is judged no more after the end of the watch', async () => {
+    await watch();
+    const next = incomer();
+    registration.find(next);
+    container.change(next);
+    end.abort();
     await vi.advanceTimersByTimeAsync(5_000);
     expect(replaced).toEqual([]);
   });
@@ -186,6 +198,10 @@ describe('what is registered', () => {
     await watcher.inspect();
     expect(container.registrations).toHaveLength(1);
     expect(noticed).toMatchObject([{ code: 'uncontrolled', facts: { actual: 'no registration' } }]);
+    // Firefox lets the new registration's worker take over.
+    container.change(new FakeWorker(SCRIPT));
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(replaced).toEqual([]);
     container.registrations[0]?.find(incomer(`${SCOPE}evil.js`));
     expect(replaced).toHaveLength(1);
   });

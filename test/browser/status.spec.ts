@@ -1,0 +1,143 @@
+import { sampleStatus, sampleViolations } from '../status/sample-status.js';
+import { FIXTURE_APP } from './fixture-app.js';
+import { test as base, expect } from './fixtures.js';
+import { openApp, watchProblems } from './page-actions.js';
+import { pretendWorker, serveStatusPage } from './status-page.js';
+
+const test = base.extend<{ url: string }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures a function needs from its first parameter's pattern.
+  url: async ({}, use) => {
+    const { origin, close } = await serveStatusPage();
+    await use(`${origin}/vouchsafe/`);
+    await close();
+  },
+});
+
+const STAGED = { id: '13-e3b0c44298fc1c14', files: 203, bytes: 5_400_000 };
+
+test('the status page says what is trusted, by whose keys and until when, within a policy of two hashes', async ({ page, url }) => {
+  const problems = watchProblems(page);
+  const status = sampleStatus(Date.now());
+  await pretendWorker(page, { replies: { status } });
+  await page.goto(url);
+  await expect(page.getByRole('heading', { level: 2, name: 'Fresh' })).toBeVisible();
+  const root = page.getByRole('row', { name: /^root/ });
+  await expect(root).toContainText('version 3');
+  await expect(root.getByText('a'.repeat(64))).toBeHidden();
+  await root.getByText('2 of 3 keys').click();
+  await expect(root.getByText('a'.repeat(64))).toBeVisible();
+  const expiry = page.getByRole('row', { name: /^timestamp/ }).locator('time');
+  await expect(expiry).toHaveText(/^expires in 6 d 04:\d\d:\d\d$/);
+  expect(await expiry.getAttribute('datetime')).toBe(new Date(status.timestamp?.expires ?? 0).toISOString());
+  const before = await expiry.textContent();
+  await expect(expiry).not.toHaveText(before ?? '');
+  await expect(page.getByRole('row', { name: /^12-9f86/ })).toContainText(/active.*201 files, 5.3 MB.*3 pages, this too/);
+  await expect(page.getByRole('row', { name: /^11-6030/ })).toContainText(/pinned.*1 page/);
+  await expect(page.getByText('11.4 MB of 6.1 GB')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Activate the new release' })).toBeHidden();
+  const origin = new URL(url).origin;
+  const link = (name: string) => page.getByRole('link', { name });
+  expect(await link('The same as JSON').getAttribute('href')).toBe(`${origin}/vouchsafe/status.json`);
+  expect(await link('Reset this app…').getAttribute('href')).toBe(`${origin}/vouchsafe/reset`);
+  expect(problems).toEqual([]);
+});
+
+test('the status page shows violations, newest first, with diagnosis and facts', async ({ page, url }) => {
+  await pretendWorker(page, { replies: { status: sampleStatus(Date.now(), { violations: sampleViolations(Date.now()) }) } });
+  await page.goto(url);
+  const items = page.locator('#violations > li');
+  await expect(items.locator('b')).toHaveText([
+    'foreign-registration',
+    'mismatch: rewritten text, as by a CDN that minifies or injects',
+    'rollback',
+  ]);
+  const mismatch = items.nth(1);
+  await expect(mismatch.getByText('48213 bytes')).toBeHidden();
+  await mismatch.locator('summary').focus();
+  await page.keyboard.press('Enter');
+  await expect(mismatch.getByText('48213 bytes')).toBeVisible();
+  // And stays open when the worker has something new to say.
+  await page.evaluate(() => {
+    const { pretended } = window as unknown as { pretended: EventTarget };
+    document.querySelector('#violations')?.setAttribute('data-old', '');
+    document.querySelector('#violations li')?.setAttribute('data-old', '');
+    pretended.dispatchEvent(new MessageEvent('message', { data: { vouchsafe: 'state', freshness: 'fresh' } }));
+  });
+  await expect(page.locator('#violations li[data-old]')).toHaveCount(0);
+  await expect(mismatch.getByText('48213 bytes')).toBeVisible();
+});
+
+test('the status page verifies everything, with progress, and says how it ended', async ({ page, url }) => {
+  const verifying = {
+    vouchsafe: 'verifying',
+    progress: { files: 83, totalFiles: 201, bytes: 2_100_000, totalBytes: 5_312_004 },
+  } as const;
+  await pretendWorker(page, { replies: { status: sampleStatus(Date.now()) }, verifying });
+  await page.goto(url);
+  await page.getByRole('button', { name: 'Verify everything now' }).click();
+  await expect(page.getByRole('progressbar')).toHaveAttribute('value', '2100000');
+  await expect(page.locator('#far')).toHaveText('83 of 201 files, 2.1 MB of 5.3 MB');
+  await expect(page.getByRole('button', { name: 'Look for a new release' })).toBeDisabled();
+
+  const failed = [{ code: 'unreachable', message: 'No answer.', facts: { path: 'b.js' } }] as const;
+  await pretendWorker(page, {
+    replies: { status: sampleStatus(Date.now()), verify: { files: 201, bytes: 5_312_004, healed: ['a.js'], failed } },
+    verifying,
+  });
+  await page.reload();
+  await page.getByRole('button', { name: 'Verify everything now' }).click();
+  const result = page.getByRole('status');
+  await expect(result).toHaveText(/201 files.*not all are right.*1 were damaged.*a\.js.*b\.js: No answer\. \(unreachable\)/);
+  await expect(page.getByRole('progressbar')).toBeHidden();
+  await expect(page.getByRole('button', { name: 'Verify everything now' })).toBeFocused();
+});
+
+test('the status page looks for a release and activates the staged one', async ({ page, url }) => {
+  const refusal = { code: 'rollback', message: 'The version is lower.', facts: {} } as const;
+  await pretendWorker(page, {
+    replies: {
+      status: sampleStatus(Date.now(), { staged: STAGED }),
+      update: { outcome: 'failed', refusal, freshness: 'fresh' },
+      activate: { activated: STAGED },
+    },
+  });
+  await page.goto(url);
+  await page.getByRole('button', { name: 'Look for a new release' }).click();
+  await expect(page.getByRole('status')).toHaveText('Refused (rollback): The version is lower. What ran before still runs.');
+  await page.getByRole('button', { name: 'Activate the new release' }).click();
+  await expect(page.getByRole('status')).toHaveText(`Release ${STAGED.id} is active.`);
+});
+
+test('the status page says when signatures have expired, and when there is no worker', async ({ page, url }) => {
+  await page.goto(url);
+  await expect(page.getByRole('heading', { name: 'No worker controls this page' })).toBeVisible();
+  await expect(page.getByRole('button')).toHaveCount(0);
+  const timestamp = { version: 148, expires: Date.now() - 90_000 };
+  await pretendWorker(page, { replies: { status: sampleStatus(Date.now(), { freshness: 'frozen', timestamp }) } });
+  await page.reload();
+  await expect(page.getByRole('heading', { name: 'Frozen' })).toBeVisible();
+  await expect(page.getByRole('row', { name: /^timestamp/ }).locator('time')).toHaveText(/^expired 00:01:\d\d ago$/);
+});
+
+test('the status page is narrower than a phone', async ({ page, url }) => {
+  await page.setViewportSize({ width: 320, height: 700 });
+  await pretendWorker(page, { replies: { status: sampleStatus(Date.now(), { violations: sampleViolations(Date.now()) }) } });
+  await page.goto(url);
+  await page.locator('#violations summary').nth(1).click();
+  await page.getByText('2 of 3 keys').first().click();
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+});
+
+test('the status page is a page of every release, and verifies the real one', async ({ page, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(page, site.url);
+  const problems = watchProblems(page);
+  await page.goto(`${site.url}vouchsafe/`);
+  await expect(page.getByRole('heading', { name: 'Fresh' })).toBeVisible();
+  await expect(page.getByRole('row', { name: /^root/ })).toContainText('1 of 1 keys');
+  await page.getByRole('button', { name: 'Verify everything now' }).click();
+  await expect(page.getByRole('status')).toHaveText(/all are right/);
+  await page.getByRole('button', { name: 'Look for a new release' }).click();
+  await expect(page.getByRole('status')).toHaveText('This is the newest release.');
+  expect(problems).toEqual([]);
+});
