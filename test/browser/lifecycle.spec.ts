@@ -2,6 +2,7 @@ import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from '@playwright/test';
+import type { PublishOptions } from '../../dist/node/publish.js';
 import type { Vouchsafe } from '../../src/window/register.js';
 import { EVERYTHING, FIXTURE_APP, makeRelease, proofOf, releaseShown } from './fixture-app.js';
 import { expect, requestsPastTheWorker, type Site, targetFile, test } from './fixtures.js';
@@ -14,6 +15,13 @@ async function makeReleaseWithLibrary(folder: string, name: string): Promise<str
   const directory = await makeRelease(folder, name);
   await cp(WINDOW, join(directory, 'library'), { recursive: true, filter: (source) => !/\.(d\.ts|map)$/.test(source) });
   return directory;
+}
+
+/** Publishes and opens another release. What lives for seconds only is published this way: a first visit may take longer than that. */
+async function openNext(page: Page, site: Site, directory: string, more: Partial<PublishOptions>): Promise<void> {
+  await site.publish(directory, more);
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await page.reload();
 }
 
 interface Heard {
@@ -197,12 +205,13 @@ test('releases that were staged and never activated leave nothing behind', async
 });
 
 test('register() tells when the app becomes frozen, and fresh again', async ({ page, publishSite, folder }) => {
-  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'), { expires: { timestamp: 8 } });
+  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
   await openApp(page, site.url);
+  await openNext(page, site, await makeReleaseWithLibrary(folder, 'two'), { expires: { timestamp: 6 } });
   await registerAndListen(page);
   await expect.poll(async () => (await statusOf(page)).freshness).toBe('frozen');
   await expect.poll(() => heard(page)).toContainEqual(['state', 'frozen']);
-  await site.publish(join(folder, 'release-one'), { expires: {} });
+  await site.publish(join(folder, 'release-two'));
   expect(await update(page)).toEqual({ outcome: 'current' });
   await expect.poll(async () => (await heard(page)).at(-1)).toEqual(['state', 'fresh']);
 });
@@ -228,7 +237,7 @@ test('C15 offline the app starts cold, also after a restart of the browser, and 
   profile,
   publishSite,
 }) => {
-  const site = await publishSite(FIXTURE_APP, { expires: { timestamp: 12 } });
+  const site = await publishSite(FIXTURE_APP, { expires: { timestamp: 25 } });
   let page = await profile.context.newPage();
   await openApp(page, site.url);
   await site.server.goOffline();
@@ -245,9 +254,14 @@ test('C15 offline the app starts cold, also after a restart of the browser, and 
   await site.server.goOnline();
 });
 
-test('offline the signed allowance ends, and the app with it until the repository answers again', async ({ page, publishSite }) => {
-  const site = await publishSite(FIXTURE_APP, { expires: { timestamp: 6 }, offlineSeconds: 6 });
+test('offline the signed allowance ends, and the app with it until the repository answers again', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(FIXTURE_APP, { offlineSeconds: 6 });
   await openApp(page, site.url);
+  await openNext(page, site, await makeRelease(folder, 'two'), { expires: { timestamp: 6 } });
   await site.server.goOffline();
   await expect.poll(async () => (await statusOf(page)).freshness).toBe('stale');
   expect((await page.reload())?.status()).toBe(200);
@@ -255,14 +269,15 @@ test('offline the signed allowance ends, and the app with it until the repositor
   expect((await page.reload())?.status()).toBe(503);
   await expect(page.locator('dd').first()).toHaveText('expired');
   await site.server.goOnline();
-  await site.publish(FIXTURE_APP, { expires: {} });
+  await site.publish(FIXTURE_APP);
   await page.reload();
   expect(await proofOf(page)).toEqual(EVERYTHING);
 });
 
-test('a stale release is shown although the server holds back its answer', async ({ page, publishSite }) => {
-  const site = await publishSite(FIXTURE_APP, { expires: { timestamp: 8 } });
+test('a stale release is shown although the server holds back its answer', async ({ page, publishSite, folder }) => {
+  const site = await publishSite(FIXTURE_APP);
   await openApp(page, site.url);
+  await openNext(page, site, await makeRelease(folder, 'two'), { expires: { timestamp: 6 } });
   site.server.lie({ match: /timestamp\.json$/, hold: true });
   await expect.poll(async () => (await statusOf(page)).freshness).toBe('stale');
   expect((await page.reload())?.status()).toBe(200);
