@@ -119,6 +119,8 @@ export function closedPolicy(text: string): string {
       ['default-src', [NONE]],
       ['script-src', only(scripts.map(hashOf))],
       ['style-src', only(styles.map(hashOf))],
+      // Browsers ask for an icon.
+      ['img-src', [SELF]],
       ['base-uri', [NONE]],
       ['form-action', [NONE]],
       ['frame-ancestors', [NONE]],
@@ -136,7 +138,8 @@ function base({ paths, external }: PolicySources, { trustedTypes, extend = {} }:
     directives.get(directive)?.push(sourceOf(url));
   }
   if (trustedTypes !== undefined) directives.set('require-trusted-types-for', ["'script'"]);
-  if (Array.isArray(trustedTypes)) directives.set('trusted-types', trustedTypes.length === 0 ? [NONE] : [...trustedTypes]);
+  // `register()` needs one of its own, for the URL of the worker.
+  if (Array.isArray(trustedTypes)) directives.set('trusted-types', ['vouchsafe', ...trustedTypes]);
   for (const [directive, values] of Object.entries(extend)) {
     checkExtension(directive, values);
     const before = directives.get(directive) ?? (FETCH_DIRECTIVES.includes(directive) ? [SELF] : []);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { METADATA_FOLDER, REPOSITORY_FOLDER, TARGETS_FOLDER } from '../release/config.js';
+import { METADATA_FOLDER, REPOSITORY_FOLDER, TARGETS_FOLDER, WORKER_SCRIPT } from '../release/config.js';
 import { type HeaderRule, MANIFEST_PATH } from '../release/manifest.js';
 import { type Expiry, nextRelease } from '../repository/release.js';
 import { describe as describeBytes, type TargetFile } from '../tuf/file.js';
@@ -59,8 +59,7 @@ export interface PublishProgress {
  *
  * Nothing that a browser acts on changes before two clients have accepted the release: the files of the app and the snapshot and targets
  * metadata are written first, under names that nobody asks for yet; then the self-check reads them, with the roots and the timestamp as they
- * will be; then follow the worker, the loader, the roots and at the very end the timestamp. Roots come that late because every refresh asks
- * for the next one, and under one with other keys the previous release is no longer signed. What fails up to the self-check leaves the
+ * will be; then follow the loader, the roots, the timestamp, and last the worker. Roots come that late because every refresh asks for the next one, and under one with other keys the previous release is no longer signed. What fails up to the self-check leaves the
  * previous release in place. Stopped after it, clients still get the previous release, unless a new root with other keys is out already
  * (written, or in the worker): those that have taken it refuse that release until the next publish, which goes on from there.
  *
@@ -105,10 +104,12 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
     await output.write(TARGETS_FOLDER + targetFile(manifestTarget), manifest);
     for (const { name, bytes } of metadata) if (name !== TIMESTAMP) await output.write(METADATA_FOLDER + name, bytes);
     await check(out, project, previous, targets, timestamp?.bytes, now, options.onProgress);
-    for (const { path, bytes } of delivery.site) await output.write(path, bytes);
+    for (const { path, bytes } of delivery.site) if (path !== WORKER_SCRIPT) await output.write(path, bytes);
     if (delivery.isPlain) await copyPlain(output, sources);
     for (const [version, bytes] of project.roots) await output.write(METADATA_FOLDER + metadataName('root', version), bytes);
     if (timestamp !== undefined) await output.write(METADATA_FOLDER + TIMESTAMP, timestamp.bytes);
+    // Pages lock when they find a worker script that no metadata lists, so it comes when the metadata is there.
+    for (const { path, bytes } of delivery.site) if (path === WORKER_SCRIPT) await output.write(path, bytes);
     const notes = {
       skipped: scan.skipped,
       warnings: [...warnings(base, paths, options.headers ?? []), ...delivery.warnings],

@@ -27,6 +27,8 @@ export interface AnswerParts {
   readonly violations: ViolationLog;
   /** Called for each file that is served. */
   readonly onVerified: () => void;
+  /** Looks whether another worker waits to take over. */
+  readonly onNavigation: () => Promise<void>;
   /** Whether all open pages of the scope are frames in somebody else's page. */
   readonly isEmbedded: () => Promise<boolean>;
 }
@@ -146,10 +148,15 @@ async function answerFrom(release: Release, purpose: Purpose, event: FetchEvent,
  * @param parts what answers are made from
  * @throws VouchsafeError when there is no release, or none that a page may be opened with
  */
-export async function releaseFor(purpose: Purpose, event: FetchEvent, { releases, updates, scope }: AnswerParts): Promise<Release> {
+export async function releaseFor(
+  purpose: Purpose,
+  event: FetchEvent,
+  { releases, updates, scope, onNavigation }: AnswerParts,
+): Promise<Release> {
   const extend = (work: Promise<unknown>): void => event.waitUntil(work);
   await releases.open();
   if (purpose === 'document') {
+    extend(onNavigation());
     await updates.activateForNavigation();
     if (updates.freshness() === 'fresh') extend(updates.look());
     else await updates.refresh(extend);

@@ -8,6 +8,7 @@ import type { ReplyParts } from './replies.js';
 import { Reporter } from './reporter.js';
 import { Updates } from './updates.js';
 import { VerifiedFiles } from './verified-files.js';
+import { vetNext } from './vet.js';
 import { ViolationLog } from './violation-log.js';
 
 declare const self: ServiceWorkerGlobalScope;
@@ -69,6 +70,9 @@ export function partsOf(config: WorkerConfig): ReplyParts {
     standDown,
     report,
     isEmbedded,
+    onNavigation: async () => {
+      if (registration.waiting) await vetNext({ registration, releases, updates, violations, announce });
+    },
     onVerified: () => {
       filesVerified++;
     },

@@ -37,7 +37,7 @@ export async function replyTo(request: Request, client: string, parts: ReplyPart
 }
 
 async function valueFor(request: Request, client: string, parts: ReplyParts, extend: Extend): Promise<Replies[keyof Replies]> {
-  const { releases, updates, files, chunks, violations, announce, registration } = parts;
+  const { releases, updates, files, chunks, violations, announce } = parts;
   switch (request.vouchsafe) {
     case 'status':
       return statusFor(client, parts, extend);
@@ -59,7 +59,7 @@ async function valueFor(request: Request, client: string, parts: ReplyParts, ext
       return verifyRelease(releases.active, files, chunks, (progress) => void announce({ vouchsafe: 'verifying', progress }));
     case 'vet':
       await releases.open();
-      return vet(registration, releases, updates, violations);
+      return vet(parts);
     case 'report': {
       // Only what pages are there to notice: a script of the page could say anything.
       const { code, message, facts } = request.refusal;

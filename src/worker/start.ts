@@ -7,7 +7,7 @@ import { partsOf } from './parts.js';
 import { refusalResponse, toRefusal } from './refusal.js';
 import { type ReplyParts, replyTo } from './replies.js';
 import { answerReportOnly } from './report-only.js';
-import { vet } from './vet.js';
+import { vetNext } from './vet.js';
 
 export type { WorkerConfig } from '../release/config.js';
 
@@ -28,7 +28,8 @@ export function startWorker(config: WorkerConfig): void {
   self.addEventListener('fetch', (event) => event.respondWith(answerOrRefuse(event, parts).catch(lastResort)));
   attend(parts);
   self.addEventListener('install', (event) => {
-    void self.skipWaiting();
+    // Beside another worker it waits until that one, or a page, has found it signed: one that does not wait looks like one nobody signed.
+    if (!self.registration.active) void self.skipWaiting();
     event.waitUntil(switchOffAutoPreload(event).catch(() => {}));
   });
   clientsClaim();
@@ -58,10 +59,11 @@ export async function answerOrRefuse(event: FetchEvent, parts: ReplyParts): Prom
  * @param parts the worker's
  */
 export function attend(parts: ReplyParts): void {
-  const { releases, updates, violations, registration } = parts;
+  const { releases, updates, registration } = parts;
   self.addEventListener('message', (event) => {
     const request = event.data as PageRequest | undefined;
     const port = event.ports[0];
+    if (request?.vouchsafe === 'take-over') event.waitUntil(self.skipWaiting());
     if (!port || !request?.vouchsafe) return;
     const client = (event.source as Client | null)?.id ?? '';
     event.waitUntil(replyTo(request, client, parts, (work) => event.waitUntil(work)).then((reply) => port.postMessage(reply)));
@@ -72,7 +74,7 @@ export function attend(parts: ReplyParts): void {
   // Pages do the same, but there may be none that does. Nothing keeps the worker alive for this event, and the worker that is being installed
   // gets it, too: it must leave the store to the active one.
   registration.addEventListener('updatefound', () => {
-    if (releases.isOpen) void vet(registration, releases, updates, violations);
+    if (releases.isOpen) void vetNext(parts);
   });
 }
 

@@ -1,28 +1,51 @@
-import type { VetResult } from '../messages/messages.js';
+import type { Request, VetResult } from '../messages/messages.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { checkFile, describe, inWords, type TargetFile } from '../tuf/file.js';
 import { toRefusal } from './refusal.js';
 import type { Releases } from './releases.js';
 import type { Updates } from './updates.js';
-import type { ViolationLog } from './violation-log.js';
+import type { Announce, ViolationLog } from './violation-log.js';
+
+/** What vetting needs. */
+export interface VetParts {
+  readonly registration: ServiceWorkerRegistration;
+  readonly releases: Releases;
+  readonly updates: Updates;
+  readonly violations: ViolationLog;
+  readonly announce: Announce;
+}
 
 /**
- * Compares the worker script on the server with what the signers have signed. A browser replaces a worker by whatever script the server has,
- * and no worker can have a say in that; all that is left is to notice.
+ * Compares the worker script on the server with what the signers have signed, and tells every page. A browser replaces a worker by whatever
+ * script the server has, and no worker can have a say in that; all that is left is to notice.
  *
  * A server can give this request another answer than the browser's own: then it goes unnoticed.
  *
- * @param registration the worker's
- * @param releases says what is signed
- * @param updates looks for what was signed since
- * @param violations told when the script is not a signed one
+ * @param parts the worker's
  */
-export async function vet(
-  registration: ServiceWorkerRegistration,
-  releases: Releases,
-  updates: Updates,
-  violations: ViolationLog,
-): Promise<VetResult> {
+export async function vet(parts: VetParts): Promise<VetResult> {
+  const result = await compare(parts);
+  // To every page, not only to the one that asked: the new worker may take over before they have an answer of their own.
+  await parts.announce({ vouchsafe: 'vetted', vet: result });
+  return result;
+}
+
+/**
+ * Vets a worker that was installed beside this one, if there is one, and lets it take over when it is a signed one. Without this it would
+ * wait until the last page is closed, or until a page does the same.
+ *
+ * @param parts the worker's
+ */
+export async function vetNext(parts: VetParts): Promise<void> {
+  const { installing, waiting } = parts.registration;
+  const next = installing ?? waiting;
+  if (!next || !(await vet(parts)).isSigned) return;
+  const takeOver = (): void => next.postMessage({ vouchsafe: 'take-over' } satisfies Request);
+  if (next.state === 'installed') takeOver();
+  else next.addEventListener('statechange', () => next.state === 'installed' && takeOver());
+}
+
+async function compare({ registration, releases, updates, violations }: VetParts): Promise<VetResult> {
   const worker = registration.installing ?? registration.waiting ?? registration.active;
   const url = worker?.scriptURL ?? '';
   // Not the path of the old script: a script from elsewhere is listed under no name.
@@ -39,8 +62,8 @@ export async function vet(
   const signed = [updates.newest?.targets?.files, releases.active?.targets, releases.staged?.targets].flatMap(
     (targets) => targets?.get(path) ?? [],
   );
-  // A repository of another tool need not list the worker's script.
-  if (signed.length === 0 && path) return { isSigned: undefined };
+  // A repository of another tool need not list the worker's own script. One from elsewhere is another matter.
+  if (signed.length === 0 && url === registration.active?.scriptURL) return { isSigned: undefined };
   for (const file of signed) if (await isFile(bytes, file)) return { isSigned: true };
   const error = new VouchsafeError(
     'verifier-replaced',

@@ -121,7 +121,7 @@ export async function stopWorker(page: Page): Promise<string> {
  *
  * @param page an open page of the app
  */
-export async function wipeStoredFiles(page: Page): Promise<void> {
+export async function wipeStoredFiles(page: Evaluates): Promise<void> {
   await page.evaluate(async () => {
     const names = (await indexedDB.databases()).map(({ name }) => name ?? '').filter((name) => name.startsWith('vouchsafe '));
     for (const name of names) {
