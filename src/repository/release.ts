@@ -89,7 +89,9 @@ export async function nextRelease(
     if (before && before.expires - now > life / 2 && isEqual(before.signed, signed) && hasSigned(before, by)) return before;
     const version = nextVersion(before);
     const fields = { _type: type, spec_version: SPEC_VERSION, version, expires: formatDate(now + life) };
-    const bytes = await signMetadata({ ...signed, ...fields }, by);
+    // Clients that have seen it know that it is not earlier than this, whatever their own clock says.
+    const signedAt = type === 'timestamp' && { signed_at: formatDate(now) };
+    const bytes = await signMetadata({ ...signed, ...fields, ...signedAt }, by);
     changed.push({ name: metadataName(role, role === 'timestamp' ? undefined : version), bytes });
     return new parsers[type](bytes);
   };
