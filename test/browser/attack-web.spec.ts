@@ -287,7 +287,7 @@ test('C6 data passes through a passthrough prefix; nothing that runs does', asyn
           'audio worklet': promised(new OfflineAudioContext(1, 1, 44100).audioWorklet.addModule('/api/10.js')),
           'script preload': inHead('link', { rel: 'preload', as: 'script', href: '/api/11.js' }),
           'cross-origin script': inHead('script', { src: `${api.replace('localhost', '127.0.0.1')}/12.js` }),
-          frame: frame.contentDocument?.title === 'Page refused' ? 'refused' : 'came',
+          frame: frame.contentDocument?.title === 'This page was not shown' ? 'refused' : 'came',
         }).map(async ([name, outcome]) => [name, await outcome]),
       ),
     );
