@@ -1,6 +1,7 @@
 import { VouchsafeError, withFacts } from '../tuf/errors.js';
 import { asArray, asInteger, asObject, asString } from '../tuf/fields.js';
-import { type JsonObject, type JsonValue, parseJson } from '../tuf/json.js';
+import { type JsonValue, parseJson } from '../tuf/json.js';
+import { address, entries, flag, headers, list, malformed, oneOf, pattern, patterns, record } from './manifest-fields.js';
 
 /** The target path of the release manifest. */
 export const MANIFEST_PATH = 'vouchsafe.json';
@@ -111,8 +112,6 @@ export interface ReleaseManifest {
 }
 
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
-// What the Fetch Standard lets a header value hold: no control characters but tab, nothing beyond Latin-1.
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
  * Reads a release manifest. Unlike TUF metadata, an unknown field is an error here: a rule that this worker does not know may be the
@@ -138,39 +137,47 @@ function readManifest(value: JsonValue): ReleaseManifest {
       actual: `format ${format}`,
     });
   }
-  const fields = [
+  const json = record(value, 'manifest', [
     'vouchsafe',
     'navigation',
+    'activation',
+    'look_seconds',
+    'files',
+    'chunks',
+    'external',
+    'reporting',
+    'enforce',
+    'tombstone',
     'content_types',
     'headers',
     'offline_seconds',
-    'files',
-    'external',
-    'enforce',
-    'tombstone',
-  ];
-  const json = record(value, 'manifest', fields);
-  const { index, fallback } = record(json.navigation, 'navigation', ['index', 'fallback']);
+  ]);
+  const { reporting } = json;
   return {
-    navigation: {
-      index: asString(index, 'index'),
-      ...(fallback !== undefined && { fallback: asString(fallback, 'fallback') }),
-      allow: [],
-      deny: [],
-      cleanUrls: false,
-      redirects: [],
-    },
-    activation: 'navigation',
-    lookSeconds: 10,
-    files: asArray(json.files ?? [], 'files').map((item) => {
-      const rule = record(item, 'files', ['path', 'keep', 'optional']);
-      return { path: asString(rule.path, 'path'), keep: asString(rule.keep, 'keep') as Keep, optional: rule.optional === true };
+    navigation: readNavigation(json.navigation),
+    activation: oneOf(json.activation ?? 'navigation', 'activation', ['navigation', 'prompt', 'immediate']),
+    lookSeconds: asInteger(json.look_seconds ?? 10, 'look_seconds', 0),
+    files: list(json.files, 'files').map((item) => {
+      const { path, keep, optional } = record(item, 'files', ['path', 'keep', 'optional']);
+      return {
+        path: pattern(path, 'path'),
+        keep: oneOf(keep ?? 'precache', 'keep', ['precache', 'on-demand', 'network-only']),
+        optional: flag(optional, 'optional'),
+      };
     }),
-    chunks: new Map(),
-    external: new Map(headers(json.external ?? {}, 'external')),
-    enforce: asArray(json.enforce ?? [], 'enforce').map((pattern) => asString(pattern, 'enforce')),
-    tombstone: json.tombstone === true,
+    chunks: new Map(entries(json.chunks ?? {}, 'chunks').map(([path, item]) => [path, readChunks(item)])),
+    external: new Map(
+      entries(json.external ?? {}, 'external').map(([url, path]) => {
+        // It is compared with what browsers ask for.
+        if (address(url, url) !== url || !/^https?:\/\/[^#]*$/.test(url)) throw malformed(url);
+        return [url, asString(path, url)];
+      }),
+    ),
+    ...(reporting !== undefined && { reporting: readReporting(reporting) }),
+    enforce: patterns(json.enforce, 'enforce'),
+    tombstone: flag(json.tombstone, 'tombstone'),
     contentTypes: new Map(headers(json.content_types, 'content_types')),
+    // As many as the publisher needs: it writes one for each page that has a policy of its own.
     headers: asArray(json.headers, 'headers').map((item) => {
       const rule = record(item, 'headers', ['path', 'set']);
       const set = headers(rule.set, 'set');
@@ -179,6 +186,59 @@ function readManifest(value: JsonValue): ReleaseManifest {
     }),
     offlineSeconds: asInteger(json.offline_seconds, 'offline_seconds', 0),
   };
+}
+
+function readNavigation(value: JsonValue | undefined): Navigation {
+  const json = record(value, 'navigation', [
+    'index',
+    'fallback',
+    'allow',
+    'deny',
+    'not_found',
+    'offline',
+    'clean_urls',
+    'trailing_slash',
+    'redirects',
+  ]);
+  const { fallback, not_found: notFound, offline, trailing_slash: slash } = json;
+  return {
+    index: asString(json.index, 'index'),
+    ...(fallback !== undefined && { fallback: asString(fallback, 'fallback') }),
+    allow: patterns(json.allow, 'allow'),
+    deny: patterns(json.deny, 'deny'),
+    ...(notFound !== undefined && { notFound: asString(notFound, 'not_found') }),
+    ...(offline !== undefined && { offline: asString(offline, 'offline') }),
+    cleanUrls: flag(json.clean_urls, 'clean_urls'),
+    ...(slash !== undefined && { trailingSlash: oneOf(slash, 'trailing_slash', ['always', 'never']) }),
+    redirects: list(json.redirects, 'redirects').map((item) => {
+      const { from, to, status } = record(item, 'redirects', ['from', 'to', 'status']);
+      return {
+        from: asString(from, 'from'),
+        to: address(to, 'to'),
+        status: oneOf(status, 'status', [301, 302, 303, 307, 308]),
+      };
+    }),
+  };
+}
+
+function readChunks(value: JsonValue): Chunks {
+  const json = record(value, 'chunks', ['size', 'sha256']);
+  const size = asInteger(json.size, 'size', 2 ** 14);
+  // A power of two has no bit in common with the number below it.
+  if (size > 2 ** 23 || size & (size - 1)) throw malformed('size');
+  const sha256 = asArray(json.sha256, 'sha256').map((item) => {
+    const hash = asString(item, 'sha256');
+    if (!/^[0-9a-f]{64}$/.test(hash)) throw malformed('sha256');
+    return hash;
+  });
+  return { size, sha256 };
+}
+
+function readReporting(value: JsonValue): { url: string; samplePercent: number } {
+  const { url, sample_percent } = record(value, 'reporting', ['url', 'sample_percent']);
+  const samplePercent = asInteger(sample_percent ?? 100, 'sample_percent', 0);
+  if (samplePercent > 100) throw malformed('sample_percent');
+  return { url: address(url, 'url'), samplePercent };
 }
 
 /**
@@ -228,23 +288,6 @@ export function matches(pattern: string, path: string): boolean {
 function contentType(manifest: ReleaseManifest, path: string): string {
   const extension = /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
   return manifest.contentTypes.get(extension) ?? manifest.contentTypes.get('') ?? 'application/octet-stream';
-}
-
-function record(value: JsonValue | undefined, name: string, fields: readonly string[]): JsonObject {
-  const object = asObject(value, name);
-  for (const field of Object.keys(object)) if (!fields.includes(field)) throw malformed(field);
-  return object;
-}
-
-function headers(value: JsonValue | undefined, name: string): [string, string][] {
-  return Object.entries(asObject(value, name)).map(([key, text]) => {
-    if (!HEADER_VALUE.test(asString(text, key))) throw malformed(key);
-    return [key, `${text}`];
-  });
-}
-
-function malformed(field: string): VouchsafeError {
-  return new VouchsafeError('malformed', `The release manifest may not have this in "${field}".`);
 }
 
 /**
