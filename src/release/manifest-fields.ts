@@ -1,97 +1,97 @@
 import { VouchsafeError } from '../tuf/errors.js';
 import { asArray, asObject, asString } from '../tuf/fields.js';
-import type { JsonObject, JsonValue } from '../tuf/json.js';
+import type { JsonValue } from '../tuf/json.js';
 
-type Field = JsonValue | undefined;
+/** Reads a field; undefined when it is not there and need not be. @throws `malformed`, with the name it is told */
+export type Read<Value> = (value: JsonValue | undefined, name: string) => Value;
 
-// What the Fetch Standard lets a header value hold: no control characters but tab, nothing beyond Latin-1.
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** How each field of a type is read. On the wire its name is in snake_case. */
+type Readers<Type> = { readonly [Field in keyof Type]-?: Read<Type[Field] | undefined> };
+
 // Rules in a list, and characters in a pattern. They are tried one by one at each request, each at the cost of its length times the path's.
 const LIMIT = 1000;
+
 // Where nothing is: it stands for the scope, which the manifest does not know.
 const SCOPE = 'https://scope.invalid/s/';
 
-/**
- * An object that has no other fields than these.
- *
- * @param value the field, as in all functions here
- * @param name what to call it in the error
- * @param fields the names it may have
- * @throws `malformed`
- */
-export function record(value: Field, name: string, fields: readonly string[]): JsonObject {
-  const object = asObject(value, name);
-  for (const field of Object.keys(object)) if (!fields.includes(field)) throw malformed(field);
-  return object;
+/** An object that has these fields and no others. */
+export function record<Type extends object>(readers: Readers<Type>): Read<Type> {
+  return (value, name) => {
+    const json = { ...asObject(value, name) };
+    const found: Record<string, unknown> = {};
+    for (const [key, read] of Object.entries<Read<unknown>>(readers)) {
+      const field = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      const item = read(json[field], field);
+      if (item !== undefined) found[key] = item;
+      delete json[field];
+    }
+    for (const field of Object.keys(json)) throw malformed(field);
+    return found as Type;
+  };
 }
 
+/** An object with names of any kind. */
+export function mapOf<Value>(read: Read<Value>, readKey: Read<string> = asString): Read<Map<string, Value>> {
+  return (value, name) => new Map(Object.entries(asObject(value, name)).map(([key, item]) => [readKey(key, key), read(item, key)]));
+}
+
+/** A list of rules, empty when it is not there. */
+export function rulesOf<Value>(read: Read<Value>): Read<Value[]> {
+  return (value = [], name) => {
+    const items = asArray(value, name);
+    if (items.length > LIMIT) throw malformed(name);
+    return items.map((item) => read(item, name));
+  };
+}
+
+/** What may be left out, and what holds then. */
+export function optional<Value>(read: Read<Value>): Read<Value | undefined>;
+export function optional<Value>(read: Read<Value>, otherwise: Value): Read<Value>;
+export function optional<Value>(read: Read<Value>, otherwise?: Value): Read<Value | undefined> {
+  return (value, name) => (value === undefined ? otherwise : read(value, name));
+}
+
+/** One of a few values. */
+export function oneOf<const Value extends JsonValue>(...known: readonly Value[]): Read<Value> {
+  return (value, name) => {
+    const found = known.find((item) => item === value);
+    if (found === undefined) throw malformed(name);
+    return found;
+  };
+}
+
+/** A text that a regular expression matches. */
+export function text(expression: RegExp): Read<string> {
+  return (value, name) => {
+    const found = asString(value, name);
+    if (!expression.test(found)) throw malformed(name);
+    return found;
+  };
+}
+
+/** A target path pattern. */
+export const pattern = text(new RegExp(`^.{0,${LIMIT}}$`, 's'));
+
+/** Whether something holds; it does not when it is not there. */
+export const flag = optional(oneOf(false, true), false);
+
 /**
- * A URL on a secure origin, or one relative to the scope that stays below it, in the one way that the URL parser writes it: it drops tabs,
- * turns backslashes and resolves encoded dots. Two slashes could name another host behind the scope `/`.
- *
- * @returns an absolute URL, or a path with query and fragment, both percent-encoded
- * @throws `malformed`
+ * An absolute URL on a secure origin, or one relative to the scope that stays below it. Given back is what the URL parser makes of it: it
+ * drops tabs, turns backslashes and resolves encoded dots. Two slashes could name another host behind the scope `/`.
  */
-export function address(value: Field, name: string): string {
-  const text = asString(value, name);
+export const address: Read<string> = (value, name) => {
+  const written = asString(value, name);
   try {
-    const { href, origin, pathname } = new URL(text, SCOPE);
+    const { href, origin, pathname } = new URL(written, SCOPE);
     if (href.startsWith(SCOPE) && !pathname.includes('//')) return href.slice(SCOPE.length);
-    if (
-      /^https:|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|$)/.test(origin) &&
-      href.startsWith(`${origin}/`) &&
-      /^https?:\/\//.test(text)
-    )
-      return href;
+    const isSecure = /^https:|^http:\/\/(localhost|127\.0\.0\.1|\[::1])(:|$)/.test(origin);
+    // Neither relative to the scheme nor with a user's name.
+    if (isSecure && /^https?:\/\//.test(written) && href.startsWith(`${origin}/`)) return href;
   } catch {}
   throw malformed(name);
-}
+};
 
-/** One of a few values. @throws `malformed` */
-export function oneOf<Value extends JsonValue>(value: Field, name: string, known: readonly Value[]): Value {
-  const found = known.find((item) => item === value);
-  if (found === undefined) throw malformed(name);
-  return found;
-}
-
-/** Whether something holds; by default it does not. @throws `malformed` */
-export function flag(value: Field, name: string): boolean {
-  return oneOf(value ?? false, name, [false, true]);
-}
-
-/** A list of rules, by default empty. @throws `malformed` when it is none or too long */
-export function list(value: Field, name: string): readonly JsonValue[] {
-  const items = asArray(value ?? [], name);
-  if (items.length > LIMIT) throw malformed(name);
-  return items;
-}
-
-/** A target path pattern. @throws `malformed` when it is no text or too long */
-export function pattern(value: Field, name: string): string {
-  const text = asString(value, name);
-  if (text.length > LIMIT) throw malformed(name);
-  return text;
-}
-
-/** A list of patterns, by default empty. @throws `malformed` */
-export function patterns(value: Field, name: string): string[] {
-  return list(value, name).map((item) => pattern(item, name));
-}
-
-/** The names and values of an object. @throws `malformed` */
-export function entries(value: Field, name: string): [string, JsonValue][] {
-  return Object.entries(asObject(value, name));
-}
-
-/** Header values by name. @throws `malformed` */
-export function headers(value: Field, name: string): [string, string][] {
-  return entries(value, name).map(([key, text]) => {
-    if (!HEADER_VALUE.test(asString(text, key))) throw malformed(key);
-    return [key, `${text}`];
-  });
-}
-
-/** What is thrown. @param field what to call it */
+/** What is thrown for a field that has another value than it may. */
 export function malformed(field: string): VouchsafeError {
   return new VouchsafeError('malformed', `The release manifest may not have this in "${field}".`);
 }

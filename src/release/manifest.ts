@@ -1,7 +1,7 @@
 import { VouchsafeError, withFacts } from '../tuf/errors.js';
 import { asArray, asInteger, asObject, asString } from '../tuf/fields.js';
 import { type JsonValue, parseJson } from '../tuf/json.js';
-import { address, entries, flag, headers, list, malformed, oneOf, pattern, patterns, record } from './manifest-fields.js';
+import { address, flag, malformed, mapOf, oneOf, optional, pattern, type Read, record, rulesOf, text } from './manifest-fields.js';
 
 /** The target path of the release manifest. */
 export const MANIFEST_PATH = 'vouchsafe.json';
@@ -111,7 +111,72 @@ export interface ReleaseManifest {
   readonly tombstone: boolean;
 }
 
-const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
+const count: Read<number> = (value, name) => asInteger(value, name, 0);
+const sha256 = text(/^[0-9a-f]{64}$/);
+// What the Fetch Standard lets a header value hold: no control characters but tab, nothing beyond Latin-1.
+const headerValue = text(/^[\t\x20-\x7e\x80-\xff]*$/);
+const headerSet = mapOf(headerValue, text(/^[a-z0-9!#$%&'*+.^_`|~-]+$/));
+const header = record<HeaderRule>({
+  path: pattern,
+  set: (value, name) => Object.fromEntries(headerSet(value, name)),
+});
+
+/** The number of hashes is checked where the length of the file is known. */
+const readChunks = record<Chunks>({
+  // From 16 KiB to 8 MiB.
+  size: oneOf(...Array.from({ length: 10 }, (_, i) => 2 ** (14 + i))),
+  sha256: (value, name) => asArray(value, name).map((hash) => sha256(hash, name)),
+});
+
+const readRelease = record<ReleaseManifest & { vouchsafe?: never }>({
+  // Looked at before.
+  vouchsafe: () => undefined,
+  navigation: record<Navigation>({
+    index: asString,
+    fallback: optional(asString),
+    allow: rulesOf(pattern),
+    deny: rulesOf(pattern),
+    notFound: optional(asString),
+    offline: optional(asString),
+    cleanUrls: flag,
+    trailingSlash: optional(oneOf('always', 'never')),
+    redirects: rulesOf(record<Redirect>({ from: asString, to: address, status: oneOf(301, 302, 303, 307, 308) })),
+  }),
+  activation: optional(oneOf('navigation', 'prompt', 'immediate'), 'navigation'),
+  lookSeconds: optional(count, 10),
+  files: rulesOf(
+    record<FileRule>({
+      path: pattern,
+      keep: optional(oneOf('precache', 'on-demand', 'network-only'), 'precache'),
+      optional: flag,
+    }),
+  ),
+  chunks: optional(mapOf(readChunks), new Map()),
+  external: optional(
+    mapOf(asString, (url, name) => {
+      // It is compared with what browsers ask for.
+      if (address(url, name) !== url || !/^https?:[^#]*$/.test(url)) throw malformed(name);
+      return url;
+    }),
+    new Map(),
+  ),
+  reporting: optional(
+    record({
+      url: address,
+      samplePercent: optional((value, name) => {
+        const percent = count(value, name);
+        if (percent > 100) throw malformed(name);
+        return percent;
+      }, 100),
+    }),
+  ),
+  enforce: rulesOf(pattern),
+  tombstone: flag,
+  contentTypes: mapOf(headerValue),
+  // Any number: the publisher writes one for each page that has a policy of its own.
+  headers: (value, name) => asArray(value, name).map((item) => header(item, name)),
+  offlineSeconds: count,
+});
 
 /**
  * Reads a release manifest. Unlike TUF metadata, an unknown field is an error here: a rule that this worker does not know may be the
@@ -137,108 +202,7 @@ function readManifest(value: JsonValue): ReleaseManifest {
       actual: `format ${format}`,
     });
   }
-  const json = record(value, 'manifest', [
-    'vouchsafe',
-    'navigation',
-    'activation',
-    'look_seconds',
-    'files',
-    'chunks',
-    'external',
-    'reporting',
-    'enforce',
-    'tombstone',
-    'content_types',
-    'headers',
-    'offline_seconds',
-  ]);
-  const { reporting } = json;
-  return {
-    navigation: readNavigation(json.navigation),
-    activation: oneOf(json.activation ?? 'navigation', 'activation', ['navigation', 'prompt', 'immediate']),
-    lookSeconds: asInteger(json.look_seconds ?? 10, 'look_seconds', 0),
-    files: list(json.files, 'files').map((item) => {
-      const { path, keep, optional } = record(item, 'files', ['path', 'keep', 'optional']);
-      return {
-        path: pattern(path, 'path'),
-        keep: oneOf(keep ?? 'precache', 'keep', ['precache', 'on-demand', 'network-only']),
-        optional: flag(optional, 'optional'),
-      };
-    }),
-    chunks: new Map(entries(json.chunks ?? {}, 'chunks').map(([path, item]) => [path, readChunks(item)])),
-    external: new Map(
-      entries(json.external ?? {}, 'external').map(([url, path]) => {
-        // It is compared with what browsers ask for.
-        if (address(url, url) !== url || !/^https?:\/\/[^#]*$/.test(url)) throw malformed(url);
-        return [url, asString(path, url)];
-      }),
-    ),
-    ...(reporting !== undefined && { reporting: readReporting(reporting) }),
-    enforce: patterns(json.enforce, 'enforce'),
-    tombstone: flag(json.tombstone, 'tombstone'),
-    contentTypes: new Map(headers(json.content_types, 'content_types')),
-    // As many as the publisher needs: it writes one for each page that has a policy of its own.
-    headers: asArray(json.headers, 'headers').map((item) => {
-      const rule = record(item, 'headers', ['path', 'set']);
-      const set = headers(rule.set, 'set');
-      for (const [name] of set) if (!HEADER_NAME.test(name)) throw malformed(name);
-      return { path: asString(rule.path, 'path'), set: Object.fromEntries(set) };
-    }),
-    offlineSeconds: asInteger(json.offline_seconds, 'offline_seconds', 0),
-  };
-}
-
-function readNavigation(value: JsonValue | undefined): Navigation {
-  const json = record(value, 'navigation', [
-    'index',
-    'fallback',
-    'allow',
-    'deny',
-    'not_found',
-    'offline',
-    'clean_urls',
-    'trailing_slash',
-    'redirects',
-  ]);
-  const { fallback, not_found: notFound, offline, trailing_slash: slash } = json;
-  return {
-    index: asString(json.index, 'index'),
-    ...(fallback !== undefined && { fallback: asString(fallback, 'fallback') }),
-    allow: patterns(json.allow, 'allow'),
-    deny: patterns(json.deny, 'deny'),
-    ...(notFound !== undefined && { notFound: asString(notFound, 'not_found') }),
-    ...(offline !== undefined && { offline: asString(offline, 'offline') }),
-    cleanUrls: flag(json.clean_urls, 'clean_urls'),
-    ...(slash !== undefined && { trailingSlash: oneOf(slash, 'trailing_slash', ['always', 'never']) }),
-    redirects: list(json.redirects, 'redirects').map((item) => {
-      const { from, to, status } = record(item, 'redirects', ['from', 'to', 'status']);
-      return {
-        from: asString(from, 'from'),
-        to: address(to, 'to'),
-        status: oneOf(status, 'status', [301, 302, 303, 307, 308]),
-      };
-    }),
-  };
-}
-
-function readChunks(value: JsonValue): Chunks {
-  const json = record(value, 'chunks', ['size', 'sha256']);
-  const size = asInteger(json.size, 'size', 2 ** 14);
-  // A power of two has no bit in common with the number below it.
-  if (size > 2 ** 23 || size & (size - 1)) throw malformed('size');
-  const sha256 = asArray(json.sha256, 'sha256').map((item) => {
-    const hash = asString(item, 'sha256');
-    if (!/^[0-9a-f]{64}$/.test(hash)) throw malformed('sha256');
-    return hash;
-  });
-  return { size, sha256 };
-}
-
-function readReporting(value: JsonValue): { url: string; samplePercent: number } {
-  const { url, sample_percent } = record(value, 'reporting', ['url', 'sample_percent']);
-  const samplePercent = asInteger(sample_percent ?? 100, 'sample_percent', 0);
-  if (samplePercent > 100) throw malformed('sample_percent');
-  return { url: address(url, 'url'), samplePercent };
+  return readRelease(value, 'manifest');
 }
 
 /**

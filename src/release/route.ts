@@ -45,8 +45,8 @@ export function resolveRoute(
     const location = scopePath + page.split('/').map(encodeURIComponent).join('/');
     // Not a URL that another file has, or that the URL parser would change.
     const isCanonical = fileOf(navigation, isListed, page) === file && targetPath(scopePath, location) === page;
-    if (!isCanonical || path === page || (path === file && !(isNavigation && navigation.cleanUrls)))
-      return { kind: 'target', path: file, status: 200 };
+    const isServed = isNavigation ? path === file && !navigation.cleanUrls : file !== `${path}/${navigation.index}`;
+    if (!isCanonical || path === page || isServed) return { kind: 'target', path: file, status: 200 };
     return isNavigation ? { kind: 'redirect', location, status: path === file || navigation.trailingSlash ? 308 : 302 } : undefined;
   }
   if (!isNavigation) return undefined;
