@@ -148,9 +148,23 @@ function readManifest(value: JsonValue): ReleaseManifest {
     'external',
     'enforce',
     'tombstone',
+    'activation',
+    'look_seconds',
+    'chunks',
+    'reporting',
   ];
   const json = record(value, 'manifest', fields);
-  const { index, fallback } = record(json.navigation, 'navigation', ['index', 'fallback']);
+  const { index, fallback } = record(json.navigation, 'navigation', [
+    'index',
+    'fallback',
+    'allow',
+    'deny',
+    'not_found',
+    'offline',
+    'clean_urls',
+    'trailing_slash',
+    'redirects',
+  ]);
   return {
     navigation: {
       index: asString(index, 'index'),
