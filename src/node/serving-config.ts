@@ -68,7 +68,8 @@ export interface ServingFields {
 const NOT_FOUND = '404.html';
 const OFFLINE = 'offline.html';
 const CHUNK_FROM = 1024 * 1024;
-const ACTIVATIONS: readonly Activation[] = ['navigation', 'prompt', 'immediate'];
+/** When a release may become the active one. */
+export const ACTIVATIONS: readonly Activation[] = ['navigation', 'prompt', 'immediate'];
 const KEEPS: readonly Keep[] = ['precache', 'on-demand', 'network-only'];
 const STATUSES: readonly Redirect['status'][] = [301, 302, 303, 307, 308];
 const SLASHES = ['always', 'never'] as const;
