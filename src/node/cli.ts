@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import { readFile } from 'node:fs/promises';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import type { HeaderRule } from '../release/manifest.js';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Activation, HeaderRule } from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { TopLevelRole } from '../tuf/root.js';
+import { readConfig } from './cli-config.js';
 import {
   addDeliveryOptions,
   collect,
@@ -20,6 +21,7 @@ import { DEFAULT_PROJECT } from './project.js';
 import { type PublishOptions, publish } from './publish.js';
 import { PublisherError } from './publisher-error.js';
 import { DEFAULT_PORT, serve } from './serve.js';
+import { ACTIVATIONS } from './serving-config.js';
 
 // Exit codes: 1 when the work failed, 2 when the command line was wrong, so that a script can tell them apart.
 const FAILED = 1;
@@ -93,6 +95,9 @@ Examples:
 }
 
 interface PublishArguments extends DeliveryArguments {
+  config?: string;
+  activation?: Activation;
+  lookSeconds?: number;
   out: string;
   project: string;
   base: string;
@@ -114,6 +119,7 @@ Examples:
   vouchsafe publish dist --out published
   vouchsafe publish dist --out published --passthrough /api/ --headers headers.json
   vouchsafe publish dist --out published --csp
+  vouchsafe publish dist --out published --config vouchsafe.config.json
   vouchsafe publish site --out published --base /docs/ --no-fallback
 
 Run it again, with nothing changed, to renew metadata before it expires.`,
@@ -127,6 +133,7 @@ function addPublish(command: Command): void {
     .requiredOption('--out <folder>', 'folder to write; keep it from one publish to the next')
     .option('--project <folder>', 'project folder with the keys', DEFAULT_PROJECT)
     .option('--base <path>', 'path that the site is deployed under', '/')
+    .option('--config <file>', 'JSON file with the options under their names in JavaScript; what the command line says wins')
     .option('--fallback <file>', 'page for unknown paths (default: index.html when it is the only page)')
     .option('--no-fallback', 'unknown paths show no page')
     .option('--passthrough <prefix>', 'path prefix that goes to the network, for data only (repeatable)', collect)
@@ -136,6 +143,12 @@ function addPublish(command: Command): void {
       'days the app may run without reaching its metadata once that has expired (default 14)',
       parseDays,
     )
+    .addOption(new Option('--activation <when>', 'when browsers change to a new release (default navigation)').choices(ACTIVATIONS))
+    .option(
+      '--look-seconds <seconds>',
+      'least time between two looks for a new release that nobody asked for (default 10)',
+      parseSeconds,
+    )
     .option(
       '--expires <role=days>',
       'days until a role has to be signed again (repeatable; default targets=90 snapshot=30 timestamp=7)',
@@ -144,17 +157,21 @@ function addPublish(command: Command): void {
     .action(async (directory: string, options: PublishArguments, command: Command) => {
       const line = new ProgressLine(process.stderr);
       try {
-        const report = await publish({
-          directory,
-          out: options.out,
-          project: options.project,
-          base: options.base,
+        const said = {
           fallback: options.fallback,
           passthrough: options.passthrough,
           headers: options.headers === undefined ? undefined : await readHeaders(options.headers),
           offlineSeconds: options.offlineDays,
+          activation: options.activation,
+          lookSeconds: options.lookSeconds,
+        };
+        const report = await publish({
+          ...(await mergedOptions(options.config, { ...said, ...(await deliveryOptions(options, command)) })),
+          directory,
+          out: options.out,
+          project: options.project,
+          base: options.base,
           expires: options.expires,
-          ...(await deliveryOptions(options, command)),
           onProgress: (progress) => line.show(progress),
         });
         line.clear();
@@ -194,6 +211,19 @@ Browsers run service workers over HTTPS, and over HTTP on localhost only.`,
     });
 }
 
+/** What the command line says, over what the configuration file says. */
+async function mergedOptions<Said extends Partial<PublishOptions>>(
+  file: string | undefined,
+  said: Said,
+): Promise<Partial<PublishOptions>> {
+  if (file === undefined) return said;
+  const config: Partial<PublishOptions> = await readConfig(file);
+  // Standing down decides these, whatever the file says for other releases.
+  const { csp, delivery, reportOnly, enforce, external, ...others } = config;
+  const base = said.tombstone === true ? others : config;
+  return { ...base, ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) };
+}
+
 async function readHeaders(file: string): Promise<HeaderRule[]> {
   const rules = await readJson(file, 'headers');
   if (!Array.isArray(rules))
@@ -228,6 +258,13 @@ function parseDays(value: string): number {
   const days = Number(value);
   if (!(days > 0) || !Number.isFinite(days)) throw new InvalidArgumentError('It must be a number of days above 0.');
   return daysInSeconds(days);
+}
+
+function parseSeconds(value: string): number {
+  const seconds = Number(value);
+  if (value.trim() === '' || !Number.isSafeInteger(seconds) || seconds < 0)
+    throw new InvalidArgumentError('It must be a whole number of seconds, 0 or more.');
+  return seconds;
 }
 
 function parsePort(value: string): number {

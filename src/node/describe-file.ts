@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import type { Chunks } from '../release/manifest.js';
 import type { FileDigest } from '../tuf/file.js';
 import { PrivateKeyDetector } from './key-file.js';
 import { PublisherError } from './publisher-error.js';
@@ -51,6 +52,40 @@ export class Utf8Detector {
     } catch {
       this.#isUtf8 = false;
     }
+  }
+}
+
+/** Bytes of a piece of a large file: enough that its hash costs little room, few enough that the first one is soon there. */
+const CHUNK_SIZE = 256 * 1024;
+
+/** Hashes a file piece by piece. Holds no bytes, whatever the size of the file. */
+export class ChunkHasher {
+  readonly #hashes: string[] = [];
+  #hash = createHash('sha256');
+  /** Bytes in the piece that is not at its end yet. */
+  #length = 0;
+
+  /** @param bytes the next bytes of the file */
+  see(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length; ) {
+      const part = bytes.subarray(at, at + CHUNK_SIZE - this.#length);
+      this.#hash.update(part);
+      this.#length += part.length;
+      at += part.length;
+      if (this.#length === CHUNK_SIZE) this.#finish();
+    }
+  }
+
+  /** @returns the hashes of the pieces of all that was seen */
+  end(): Chunks {
+    if (this.#length > 0) this.#finish();
+    return { size: CHUNK_SIZE, sha256: this.#hashes };
+  }
+
+  #finish(): void {
+    this.#hashes.push(this.#hash.digest('hex'));
+    this.#hash = createHash('sha256');
+    this.#length = 0;
   }
 }
 

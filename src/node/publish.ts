@@ -1,25 +1,26 @@
 import { join } from 'node:path';
 import { METADATA_FOLDER, REPOSITORY_FOLDER, TARGETS_FOLDER, WORKER_SCRIPT } from '../release/config.js';
-import { type HeaderRule, MANIFEST_PATH } from '../release/manifest.js';
+import { type Chunks, type HeaderRule, MANIFEST_PATH } from '../release/manifest.js';
 import { type Expiry, nextRelease } from '../repository/release.js';
 import { describe as describeBytes, type TargetFile } from '../tuf/file.js';
 import { metadataName, targetLocation } from '../tuf/layout.js';
 import { type DeliveryOptions, deliver } from './delivery.js';
-import { describeFile, forEachConcurrently, Utf8Detector } from './describe-file.js';
+import { ChunkHasher, describeFile, forEachConcurrently, Utf8Detector } from './describe-file.js';
 import { expiry } from './expiry.js';
 import { resolveFolders } from './folders.js';
 import { Output } from './output.js';
 import { bytesOf, type PreviousRelease, readPreviousRelease } from './previous-release.js';
 import { loadSigners, openProject, type Project, projectFolders } from './project.js';
 import { type PublishReport, report } from './publish-report.js';
-import { releaseManifest } from './release-manifest.js';
+import { contentType, extensionOf, releaseManifest } from './release-manifest.js';
 import { type SourceFile, scanFolder } from './scan-folder.js';
 import { selfCheck } from './self-check.js';
+import { chunkLimit, type ServingConfig, servingWarnings } from './serving-config.js';
 import { checkBase, checkPassthrough, ownFiles } from './site.js';
 import { warnings } from './warnings.js';
 
 /** What to publish, and how. */
-export interface PublishOptions extends DeliveryOptions {
+export interface PublishOptions extends DeliveryOptions, ServingConfig {
   /** Folder with the built app. */
   readonly directory: string;
   /** Folder to write: what gets deployed. Kept from one publish to the next. */
@@ -83,10 +84,11 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
   const passthrough = checkPassthrough(options.passthrough ?? [], base, paths);
   const reportOnly = options.reportOnly === true;
   const own = await ownFiles({ base, passthrough, reportOnly, roots: [...project.roots.values()], bundles: options.bundles });
-  const sources = await describeSources(scan.files, options.onProgress);
+  const sources = await describeSources(scan.files, chunkLimit(options), options.onProgress);
   const otherEncoding = sources.filter(({ isUtf8 }) => !isUtf8).map(({ target }) => target.path);
   const delivery = await deliver(scan.files, otherEncoding, own, options);
-  const manifest = releaseManifest(paths, otherEncoding, options, delivery.rules);
+  const chunks = new Map(sources.flatMap(({ target, chunks }) => (chunks === undefined ? [] : [[target.path, chunks] as const])));
+  const manifest = releaseManifest(paths, otherEncoding, options, delivery.rules, chunks);
   const manifestTarget = { path: MANIFEST_PATH, ...(await describeBytes(manifest)) };
   const ownTargets = await Promise.all(
     delivery.targets.map(async ({ path, bytes }) => ({ bytes, target: { path, ...(await describeBytes(bytes)) } })),
@@ -112,7 +114,7 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
     for (const { path, bytes } of delivery.site) if (path === WORKER_SCRIPT) await output.write(path, bytes);
     const notes = {
       skipped: scan.skipped,
-      warnings: [...warnings(base, paths, options.headers ?? []), ...delivery.warnings],
+      warnings: [...warnings(base, paths, options.headers ?? []), ...servingWarnings(paths, options), ...delivery.warnings],
     };
     return report({ out, now, lives, project, previous, metadata, targets, written: output.written, ...notes });
   } finally {
@@ -126,11 +128,13 @@ interface DescribedFile {
   readonly source: SourceFile;
   readonly target: TargetFile;
   readonly isUtf8: boolean;
+  /** For a large file. */
+  readonly chunks?: Chunks;
 }
 
 type OnProgress = PublishOptions['onProgress'];
 
-async function describeSources(files: readonly SourceFile[], onProgress: OnProgress): Promise<DescribedFile[]> {
+async function describeSources(files: readonly SourceFile[], chunkFrom: number, onProgress: OnProgress): Promise<DescribedFile[]> {
   const step = progressOf(
     'reading',
     files.reduce((sum, { size }) => sum + size, 0),
@@ -138,12 +142,19 @@ async function describeSources(files: readonly SourceFile[], onProgress: OnProgr
   );
   return forEachConcurrently(files, async (source) => {
     const text = new Utf8Detector();
+    const chunks = source.size >= chunkFrom && !isDocument(source.path) ? new ChunkHasher() : undefined;
     const digest = await describeFile(source.file, (chunk) => {
       text.see(chunk);
+      chunks?.see(chunk);
       step(chunk.length);
     });
-    return { source, target: { path: source.path, ...digest }, isUtf8: text.end() };
+    return { source, target: { path: source.path, ...digest }, isUtf8: text.end(), ...(chunks && { chunks: chunks.end() }) };
   });
+}
+
+/** An engine shows half a page, and runs its scripts, before the rest is found to be wrong: documents are verified whole. */
+function isDocument(path: string): boolean {
+  return /^(text\/html|application\/xhtml\+xml)(;|$)/.test(contentType(extensionOf(path)));
 }
 
 async function copyTargets(output: Output, files: readonly DescribedFile[], onProgress: OnProgress): Promise<void> {

@@ -1,12 +1,22 @@
 import { lookup } from 'mrmime';
-import { type HeaderRule, MANIFEST_FORMAT, parseManifest } from '../release/manifest.js';
+import {
+  type Chunks,
+  fileRule,
+  type HeaderRule,
+  MANIFEST_FORMAT,
+  parseManifest,
+  type ReleaseManifest,
+} from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { Rules } from './delivery.js';
 import { PublisherError } from './publisher-error.js';
 import { isPage } from './scan-folder.js';
+import { type ServingConfig, servingFields } from './serving-config.js';
 
 /** What the person who publishes may say about how the files are served. */
-export interface ServingOptions {
+export interface ServingOptions extends ServingConfig {
+  /** Path that the site is deployed under, with a slash at both ends; `/` by default. */
+  readonly base?: string | undefined;
   /** Target served for navigations to unlisted paths; `false` for none; undefined to let the files decide. */
   readonly fallback?: string | false | undefined;
   /** Response headers, after our own rule. */
@@ -46,43 +56,64 @@ const OWN_TYPES = new Map([
  * @param otherEncoding those of them that are not UTF-8
  * @param options what the person who publishes said
  * @param rules what policy and delivery put in
+ * @param chunks the hashes of the pieces of large files, by target path
  * @returns the bytes of the target `vouchsafe.json`: the same for the same files and options, on any machine
- * @throws `bad-option` for a fallback that is not among the files, or headers that no manifest may have
+ * @throws `bad-option` for pages that are not among the files, headers that no manifest may have, and as `servingFields`
  */
 export function releaseManifest(
   paths: readonly string[],
   otherEncoding: readonly string[],
   options: ServingOptions,
   rules: Rules,
+  chunks: ReadonlyMap<string, Chunks> = new Map(),
 ): Uint8Array {
   const fallback = chooseFallback(paths, options.fallback);
   const offlineSeconds = options.offlineSeconds ?? OFFLINE_SECONDS;
   if (!Number.isSafeInteger(offlineSeconds) || offlineSeconds < 0) {
     throw new PublisherError('bad-option', `The offline allowance cannot be ${offlineSeconds} seconds.`);
   }
+  const serving = servingFields(paths, options.base ?? '/', INDEX, fallback, options);
   const json = {
     vouchsafe: MANIFEST_FORMAT,
-    navigation: { index: INDEX, ...(fallback === undefined ? {} : { fallback }) },
+    navigation: serving.navigation,
     content_types: contentTypes(paths),
     headers: [...OWN_RULES, ...withoutCharset(otherEncoding), ...rules.policies, ...(options.headers ?? []), ...rules.lastHeaders],
     offline_seconds: offlineSeconds,
-    files: [...rules.lastFiles],
+    files: [...serving.files, ...rules.lastFiles],
+    ...serving.others,
+    ...(chunks.size > 0 && { chunks: Object.fromEntries(chunks) }),
     ...rules.fields,
   };
   const bytes = new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
+  checkOffline(readBack(bytes), serving.navigation.offline);
+  return bytes;
+}
+
+/** The worker's own reader decides whether this is a manifest. A mistake in the options shows here, not in every browser. */
+function readBack(bytes: Uint8Array): ReleaseManifest {
   try {
-    // The worker's own reader decides whether this is a manifest. A mistake in the options shows here, not in every browser.
-    parseManifest(bytes);
+    return parseManifest(bytes);
   } catch (error) {
     if (!(error instanceof VouchsafeError)) throw error;
     const hint = 'each rule is { "path", "set" }, header names are in lower case, values are one line of Latin-1 text';
     throw new PublisherError(
       'bad-option',
-      `These headers cannot be published: ${error.message.replace(/\.$/, '')}; ${hint}.`,
+      `These options cannot be published: ${error.message.replace(/\.$/, '')}; for headers, ${hint}.`,
       error,
     );
   }
-  return bytes;
+}
+
+/** It is for the moment when nothing can be downloaded. */
+function checkOffline(manifest: ReleaseManifest, offline: string | undefined): void {
+  if (offline === undefined) return;
+  const { keep, optional } = fileRule(manifest, offline);
+  if (keep !== 'precache' || optional) {
+    throw new PublisherError(
+      'bad-option',
+      `The offline page ${offline} would not be there when it is needed; add the file rule { "path": ${JSON.stringify(offline)}, "keep": "precache" } at the end, or set navigation.offline to false.`,
+    );
+  }
 }
 
 /**

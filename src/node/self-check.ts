@@ -38,7 +38,16 @@ export async function selfCheck(
 ): Promise<void> {
   const fetch = directoryFetch(candidate.repository, candidate.pending);
   const client = (store: MemoryStore): Updater =>
-    new Updater({ root: candidate.root, store, fetch, metadataUrl: METADATA_URL, targetsUrl: TARGETS_URL, now });
+    new Updater({
+      root: candidate.root,
+      store,
+      fetch,
+      metadataUrl: METADATA_URL,
+      targetsUrl: TARGETS_URL,
+      now,
+      // What a folder answers once it answers again.
+      hasHttpCache: false,
+    });
   try {
     if (previous !== undefined) await accept(client(storeOf(previous)), candidate.targets);
     const fresh = client(new MemoryStore());

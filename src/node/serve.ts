@@ -140,9 +140,16 @@ async function send(
   // Length and bytes come from one open file: a publish may rename another into its place in between.
   const handle = await open(file);
   try {
-    const { size } = await handle.stat();
+    const { ino, size, mtimeNs } = await handle.stat({ bigint: true });
     const type = contentType(extname(file).slice(1).toLowerCase());
-    response.writeHead(status, { 'content-type': type, 'content-length': size, 'cache-control': caching });
+    // The inode, because two publishes may lie within one tick of the file system's clock; each writes files anew.
+    const etag = `"${ino.toString(36)}-${mtimeNs.toString(36)}-${size.toString(36)}"`;
+    if (status === 200 && namesOf(request.headers['if-none-match']).includes(etag)) {
+      response.writeHead(304, { etag, 'cache-control': caching }).end();
+      return;
+    }
+    const validator = status === 200 ? { etag } : {};
+    response.writeHead(status, { 'content-type': type, 'content-length': `${size}`, 'cache-control': caching, ...validator });
     if (request.method === 'HEAD') response.end();
     else await pipeline(handle.createReadStream({ autoClose: false }), response);
   } finally {
@@ -150,7 +157,12 @@ async function send(
   }
 }
 
-/** A target's name holds its hash, so it never changes; everything else must be asked for each time. */
+/** The entity tags in a header. Ours have no comma. A proxy may have made them weak. */
+function namesOf(header = ''): string[] {
+  return header.split(',').map((name) => name.trim().replace(/^W\//, ''));
+}
+
+/** A target's name holds its hash, so it never changes; everything else must be asked for each time, and sent when it has changed. */
 function cacheControl(path: string): string {
-  return path.startsWith(TARGETS_FOLDER) ? 'public, max-age=31536000, immutable' : 'no-store';
+  return path.startsWith(TARGETS_FOLDER) ? 'public, max-age=31536000, immutable' : 'no-cache';
 }

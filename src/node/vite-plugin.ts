@@ -6,12 +6,14 @@ import { publishText } from './cli-output.js';
 import type { DeliveryOptions } from './delivery.js';
 import { DEFAULT_PROJECT } from './project.js';
 import { type PublishOptions, publish } from './publish.js';
+import type { ServingConfig } from './serving-config.js';
 import { checkBase } from './site.js';
 
 /** Options of the plugin: those of `publish`, except what Vite's configuration says already. */
 export interface VouchsafeOptions
   extends Pick<PublishOptions, 'fallback' | 'passthrough' | 'headers' | 'offlineSeconds' | 'expires' | 'bundles'>,
-    Omit<DeliveryOptions, 'tombstone'> {
+    Omit<DeliveryOptions, 'tombstone'>,
+    ServingConfig {
   /** Folder to write: what gets deployed, instead of `build.outDir`. Relative to Vite's root; `published` by default. */
   readonly out?: string;
   /** Project folder with the keys. Relative to Vite's root; `vouchsafe` by default. */

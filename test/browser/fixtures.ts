@@ -74,7 +74,8 @@ export const test = base.extend<Fixtures>({
       const out = join(folder, `out-${sites}`);
       sites += 1;
       const publishNext: Site['publish'] = async (next, more) => {
-        await publish({ ...options, ...more, directory: next, out, project });
+        // A test that publishes and reloads sees the next release at once.
+        await publish({ lookSeconds: 0, ...options, ...more, directory: next, out, project });
       };
       await init({ project, roles, rootExpiry });
       await publishNext(directory);

@@ -118,6 +118,76 @@ describe('vouchsafe', { timeout: 30_000 }, () => {
     expect(await workspace.read('out/index.html')).toContain('/b/vouchsafe-loader.js');
   });
 
+  test('publish takes options from a file; the command line wins', async () => {
+    const workspace = await Workspace.make({ 'index.html': 'page', 'a.js': 'a()' });
+    const config = {
+      activation: 'prompt',
+      lookSeconds: 60,
+      offlineDays: 1,
+      files: [{ path: '*.js', keep: 'on-demand' }],
+      navigation: { redirects: [{ from: 'old', to: 'new' }] },
+      reporting: { url: '/reports' },
+      headers: [{ path: '*.html', set: { 'x-a': 'b' } }],
+      passthrough: ['/api/'],
+      fallback: false,
+      reportOnly: true,
+    };
+    await workspace.write('.', { 'config.json': JSON.stringify(config) });
+    await run(workspace, 'init');
+    const manifestOf = async (out: string): Promise<Record<string, unknown>> => {
+      const name = (await workspace.list(out)).find((path) => path.endsWith('.vouchsafe.json'));
+      return JSON.parse(await workspace.read(`${out}/${name}`));
+    };
+    const said = {
+      activation: 'prompt',
+      look_seconds: 60,
+      offline_seconds: 86_400,
+      navigation: { index: 'index.html', redirects: [{ from: 'old', to: 'new', status: 301 }] },
+      reporting: { url: '/reports', sample_percent: 100 },
+    };
+    expect(await run(workspace, 'publish', 'app', '--out', 'a', '--config', 'config.json')).toMatchObject({ code: 0 });
+    const manifest = await manifestOf('a');
+    expect(manifest).toMatchObject(said);
+    expect(manifest.files).toContainEqual({ path: '*.js', keep: 'on-demand', optional: false });
+    expect(manifest.headers).toContainEqual(config.headers[0]);
+    expect(await workspace.read('a/vouchsafe-worker.js')).toContain('"/api/"');
+    expect(await workspace.read('a/vouchsafe-worker.js')).toContain('"reportOnly":true');
+
+    const flags = ['--look-seconds', '0', '--activation', 'immediate', '--offline-days', '2', '--fallback', 'index.html'];
+    await run(workspace, 'publish', 'app', '--out', 'b', '--config', 'config.json', ...flags);
+    expect(await manifestOf('b')).toMatchObject({
+      ...said,
+      activation: 'immediate',
+      look_seconds: 0,
+      offline_seconds: 172_800,
+      navigation: { fallback: 'index.html' },
+    });
+
+    expect(await run(workspace, 'stand-down', 'app', '--out', 'c', '--config', 'config.json')).toMatchObject({ code: 0 });
+    expect(await manifestOf('c')).toMatchObject({ tombstone: true, reporting: said.reporting });
+    expect(await workspace.read('c/vouchsafe-worker.js')).not.toContain('"reportOnly":true');
+  });
+
+  test.each([
+    ['a name that is none', '{ "look_seconds": 1 }', 'no "look_seconds"; there is activation, lookSeconds, files'],
+    ['a name twice', '{ "fallback": false, "fallback": "index.html" }', 'configuration file config.json cannot be read'],
+    ['no object', '[]', 'must be an object with activation'],
+    ['a list that is none', '{ "headers": {} }', 'must have a list as headers'],
+    ['an object that is none', '{ "navigation": null }', 'must have an object as navigation'],
+    ['a text that is none', '{ "fallback": true }', 'must have a text or false as fallback'],
+    ['a list of something else', '{ "passthrough": [1] }', 'must have a list of texts as passthrough'],
+    ['no number of days', '{ "offlineDays": "2" }', 'must have a number of days as offlineDays'],
+    ['a switch that is none', '{ "reportOnly": "no" }', 'must have true or false as reportOnly'],
+    ['an option that makes no sense', '{ "lookSeconds": "5" }', 'lookSeconds cannot be "5"'],
+  ])('publish, with %s in its file: one sentence and exit code 1', async (_, config, message) => {
+    const workspace = await Workspace.make();
+    await workspace.write('.', { 'config.json': config });
+    await run(workspace, 'init');
+    const { code, stderr } = await run(workspace, 'publish', 'app', '--out', 'out', '--config', 'config.json');
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^vouchsafe: [^\n]+\n$/) });
+    expect(stderr).toContain(message);
+  });
+
   test.each([
     ['init, a second time', ['init'], 'never overwritten'],
     ['publish, of nothing', ['publish', 'gone', '--out', 'out'], 'There is no folder gone'],
@@ -145,6 +215,8 @@ describe('vouchsafe', { timeout: 30_000 }, () => {
     ['publish', 'app', '--out', 'out', '--expires', 'root=1'],
     ['publish', 'app', '--out', 'out', '--expires', 'timestamp=soon'],
     ['publish', 'app', '--out', 'out', '--offline-days', '0'],
+    ['publish', 'app', '--out', 'out', '--look-seconds', '1.5'],
+    ['publish', 'app', '--out', 'out', '--activation', 'later'],
     ['init', '--role', 'root=two/three'],
     ['init', '--role', 'admin=1/2'],
     ['serve', 'out', '--port', '99999'],

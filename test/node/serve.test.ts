@@ -31,11 +31,11 @@ describe('serve', () => {
     const { url, workspace } = await served();
     const target = (await workspace.list()).find((path) => path.endsWith('.app.js')) as string;
     const expected = [
-      ['', 'text/html; charset=utf-8', 'no-store'],
-      ['index.html', 'text/html; charset=utf-8', 'no-store'],
-      ['vouchsafe-worker.js', 'text/javascript; charset=utf-8', 'no-store'],
-      ['vouchsafe/metadata/timestamp.json', 'application/json', 'no-store'],
-      ['vouchsafe/metadata/1.root.json?x#y', 'application/json', 'no-store'],
+      ['', 'text/html; charset=utf-8', 'no-cache'],
+      ['index.html', 'text/html; charset=utf-8', 'no-cache'],
+      ['vouchsafe-worker.js', 'text/javascript; charset=utf-8', 'no-cache'],
+      ['vouchsafe/metadata/timestamp.json', 'application/json', 'no-cache'],
+      ['vouchsafe/metadata/1.root.json?x#y', 'application/json', 'no-cache'],
       [target, 'text/javascript; charset=utf-8', 'public, max-age=31536000, immutable'],
     ];
     for (const [path, type, caching] of expected) {
@@ -123,6 +123,20 @@ describe('serve', () => {
     await workspace.write('app', { 'app.js': 'new' });
     await workspace.publish();
     expect(await version()).toBe(2);
+  });
+
+  test('what has not changed is not sent again', async () => {
+    const { url, workspace } = await served();
+    const file = `${url}vouchsafe/metadata/timestamp.json`;
+    const etag = (await fetch(file)).headers.get('etag') ?? '';
+    const again = (tags: string) => fetch(file, { headers: { 'if-none-match': tags }, cache: 'no-store' });
+    const kept = await again(`"other", W/${etag}`);
+    expect([kept.status, kept.headers.get('etag'), await kept.text()]).toEqual([304, etag, '']);
+    expect((await again('"other"')).status).toBe(200);
+    await workspace.write('app', { 'app.js': 'new()' });
+    await workspace.publish();
+    const changed = await again(etag);
+    expect([changed.status, (await changed.json()).signed.version]).toEqual([200, 2]);
   });
 
   test('serves under a base and nowhere else', async () => {

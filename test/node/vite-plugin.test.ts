@@ -58,6 +58,17 @@ describe('the Vite plugin', { timeout: 30_000 }, () => {
     expect(await workspace.read('app/published/index.html')).toContain('<script type="module"');
   });
 
+  test('takes what releases do in browsers', async () => {
+    const { workspace, config } = await viteApp({ activation: 'immediate', lookSeconds: 5, navigation: { deny: ['api/**'] } });
+    await build(config);
+    const manifest = (await workspace.list('app/published')).find((path) => path.endsWith('.vouchsafe.json'));
+    expect(JSON.parse(await workspace.read(`app/published/${manifest}`))).toMatchObject({
+      activation: 'immediate',
+      look_seconds: 5,
+      navigation: { fallback: 'index.html', deny: ['api/**'] },
+    });
+  });
+
   test('publishes to the base and folders of the configuration', async () => {
     const { workspace, config } = await viteApp(
       { out: '../deploy' },
