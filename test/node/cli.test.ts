@@ -48,7 +48,7 @@ describe('vouchsafe', { timeout: 30_000 }, () => {
     expect(report).toMatchObject({ code: 0, stderr: expect.stringContaining('only reports') });
     expect(await manifestOf()).toMatchObject({ enforce: ['v/**'], external: { 'https://cdn.example/?a=b': 'v/lib.js' } });
     const policy = JSON.stringify(await manifestOf());
-    expect(policy).toContain('trusted-types p');
+    expect(policy).toContain('trusted-types vouchsafe p');
     expect(policy).toContain("img-src 'self' data: blob: https://img.example");
     expect(await workspace.read('out/vouchsafe-worker.js')).toContain('"reportOnly":true');
 

@@ -135,9 +135,9 @@ describe('options', () => {
     expect(policyOf('', { trustedTypes: true })).not.toHaveProperty('trusted-types');
     expect(policyOf('', { trustedTypes: ['a', 'b'] })).toMatchObject({
       'require-trusted-types-for': "'script'",
-      'trusted-types': 'a b',
+      'trusted-types': 'vouchsafe a b',
     });
-    expect(policyOf('', { trustedTypes: [] })).toMatchObject({ 'trusted-types': "'none'" });
+    expect(policyOf('', { trustedTypes: [] })).toMatchObject({ 'trusted-types': 'vouchsafe' });
   });
 
   test('sources are added to what is there; a directive that takes over from default-src begins with it', () => {

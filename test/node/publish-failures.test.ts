@@ -36,18 +36,20 @@ describe('the order of writing', () => {
     'metadata/2.targets.json',
     'metadata/2.snapshot.json',
     'vouchsafe-ed25519.js',
-    'vouchsafe-worker.js',
+    'vouchsafe-loader.js',
     'more.html',
+    'vouchsafe-worker.js',
   ];
   test.each([
     ['metadata/2.targets.json', 1],
     ['metadata/2.snapshot.json', 2],
     ['vouchsafe-ed25519.js', 3],
-    ['vouchsafe-worker.js', 4],
+    ['vouchsafe-loader.js', 4],
     ['more.html', 5],
   ])('a failure at %s leaves the previous release, and the next try succeeds', async (step, done) => {
     const { workspace, store } = await betweenReleases();
-    for (const script of ['vouchsafe-ed25519.js', 'vouchsafe-worker.js']) await rm(workspace.path('out', script));
+    for (const script of ['vouchsafe-ed25519.js', 'vouchsafe-loader.js', 'vouchsafe-worker.js'])
+      await rm(workspace.path('out', script));
     const path = step.startsWith('metadata/') ? `vouchsafe/${step}` : step;
     await mkdir(workspace.path('out', path, 'in-the-way'), { recursive: true });
     await expect(workspace.publish()).rejects.toMatchObject({
@@ -61,6 +63,17 @@ describe('the order of writing', () => {
     await expect(workspace.publish()).resolves.toMatchObject({ roles: { timestamp: { version: 2 } } });
     await expect(workspace.refresh(store)).resolves.toMatchObject({ timestamp: { version: 2 } });
     expect(await workspace.list()).not.toContainEqual(expect.stringContaining('.publishing'));
+  });
+
+  test('the worker comes last: without it the new release is there, and the next try writes it', async () => {
+    const { workspace, store } = await betweenReleases();
+    await rm(workspace.path('out/vouchsafe-worker.js'));
+    await mkdir(workspace.path('out/vouchsafe-worker.js/in-the-way'), { recursive: true });
+    await expect(workspace.publish()).rejects.toMatchObject({ code: 'bad-output' });
+    await expect(workspace.refresh(store)).resolves.toMatchObject({ timestamp: { version: 2 } });
+    await rm(workspace.path('out/vouchsafe-worker.js'), { recursive: true });
+    await workspace.publish();
+    expect(await workspace.list()).toContain('vouchsafe-worker.js');
   });
 
   test('a file where the folder of a target should go leaves the previous release', async () => {

@@ -10,7 +10,7 @@ import { Releases } from '../../src/worker/releases.js';
 import { Updates } from '../../src/worker/updates.js';
 import { VerifiedFiles } from '../../src/worker/verified-files.js';
 import { ViolationLog } from '../../src/worker/violation-log.js';
-import { RepositorySimulator } from '../repository-simulator.js';
+import { RepositorySimulator, START } from '../repository-simulator.js';
 
 // The orders of events that a browser test cannot force. The browser tests run the same class on real parts.
 const scope = new URL('https://repository.test/');
@@ -72,12 +72,15 @@ let openClients: { id: string; url: string }[] = [];
 const violations = () => events.filter(({ vouchsafe }) => vouchsafe === 'violation');
 
 beforeEach(async () => {
+  // The simulator's clock is not ours, and a clock that is behind is reported.
+  vi.useFakeTimers({ now: START, toFake: ['Date'] });
   repository = await RepositorySimulator.create();
   vi.stubGlobal('fetch', repository.fetch);
   await release('one');
 });
 afterEach(async () => {
   openClients = [];
+  vi.useRealTimers();
   vi.unstubAllGlobals();
   await deleteDB(`vouchsafe ${scope.href}`);
 });
@@ -224,9 +227,8 @@ describe('Updates', () => {
     expect((await later.releases.ofRequest(event, () => true))?.id).toBe(first?.id);
 
     openClients = [];
-    vi.useFakeTimers({ now: Date.now() + 11_000, toFake: ['Date'] });
+    vi.setSystemTime(Date.now() + 11_000);
     await later.releases.collect();
-    vi.useRealTimers();
     expect((await store.loadState()).pins.size).toBe(0);
     expect((await later.releases.ofRequest(event, () => true))?.id).toBe(later.releases.active?.id);
     expect(later.releases.active?.id).not.toBe(first?.id);
