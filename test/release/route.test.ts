@@ -165,6 +165,7 @@ describe('the URLs of pages', () => {
     }
     for (const name of ['a/.html', '.html', '..html', '...html', 'a/..html'])
       expect(lead(clean, [name, 'index.html'], `/${name}`), name).toEqual(file(name));
+    expect(lead({ ...clean, trailingSlash: 'always' }, ['.html'], '/')).toBeUndefined();
   });
 });
 
@@ -193,25 +194,13 @@ describe('navigations to no file', () => {
 
 describe('under any rules', () => {
   // Few names, so that they meet.
-  const segments = fc.constantFrom(
-    'a',
-    'b',
-    'index.html',
-    'a.html',
-    'index',
-    '.html',
-    '..html',
-    'b.js',
-    'ü',
-    'a%b',
-    'a?',
-    '..',
-    '.',
-  );
-  const paths = fc.array(segments, { minLength: 1, maxLength: 3 }).map((list) => list.join('/'));
+  const segments = fc.constantFrom('a', 'a', 'b', 'a.html', 'b.html', 'index.html', 'index.html', '.html', '..html', 'ü', 'a%b?');
+  const paths = fc.array(segments, { minLength: 1, maxLength: 2 }).map((list) => list.join('/'));
+  const urls = paths.map((path) => path.split('/').map(encodeURIComponent).join('/'));
   const requested = fc.oneof(
-    fc.tuple(paths, fc.constantFrom('', '/')).map(([path, slash]) => path.split('/').map(encodeURIComponent).join('/') + slash),
-    fc.constantFrom('', 'a//b', '%2e%2e/a', 'a%2fb', '%', '/', '%61'),
+    // Pages in all forms of their URLs.
+    { weight: 4, arbitrary: fc.tuple(urls, fc.constantFrom('', '/', '.html', '/index.html')).map((parts) => parts.join('')) },
+    { weight: 1, arbitrary: fc.constantFrom('', 'a//b', '%2e%2e/a', 'a%2fb', '%', '/', '%61') },
   );
   const patterns = fc.array(fc.constantFrom('**', 'a/**', '*', 'b'), { maxLength: 2 });
   const optional = fc.option(paths, { nil: undefined });
@@ -234,7 +223,7 @@ describe('under any rules', () => {
   });
   const cases = fc.record({
     navigation: navigations,
-    files: fc.uniqueArray(paths, { maxLength: 6 }),
+    files: fc.uniqueArray(paths, { minLength: 4, maxLength: 12 }),
     scope: fc.constantFrom('/', '/app/', '/a%20b/'),
     path: requested,
     purpose: fc.constantFrom(...ALL),
@@ -279,6 +268,6 @@ describe('under any rules', () => {
       { numRuns: 20_000 },
     );
     expect(seen.target).toBeGreaterThan(1000);
-    expect(seen.redirect).toBeGreaterThan(1000);
+    expect(seen.redirect).toBeGreaterThan(200);
   });
 });
