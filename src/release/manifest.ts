@@ -47,7 +47,7 @@ export interface Chunks {
 export interface Redirect {
   /** URL path relative to the scope, as a target path is written: decoded, without a leading slash. */
   readonly from: string;
-  /** A path relative to the scope (with query or fragment if need be), or an absolute URL. */
+  /** A path relative to the scope (with query or fragment if need be), percent-encoded, or an absolute URL. */
   readonly to: string;
   readonly status: 301 | 302 | 303 | 307 | 308;
 }
@@ -100,7 +100,7 @@ export interface ReleaseManifest {
   readonly external: ReadonlyMap<string, string>;
   /** Where violations are reported to, in the Reporting API's format. */
   readonly reporting?: {
-    /** HTTPS (or on localhost). */
+    /** Absolute (HTTPS, or on localhost) or relative to the scope. */
     readonly url: string;
     /** How many of 100 clients report. */
     readonly samplePercent: number;

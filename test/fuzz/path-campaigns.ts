@@ -7,7 +7,9 @@ import { matchesPattern } from '../../src/tuf/path-pattern.js';
 import { type AnyCampaign, campaign, unlessRefused } from './campaign.js';
 import { damaged, hostileTexts, type Json, long, mutated } from './mutations.js';
 
-const MANIFEST: Json = {
+const FOLDER = 'https://repository.test/a/targets/';
+const HASH = 'ab'.repeat(32);
+const MANIFEST = {
   vouchsafe: 1,
   navigation: { index: 'index.html', fallback: 'index.html' },
   content_types: { '': 'application/octet-stream', html: 'text/html; charset=utf-8', js: 'text/javascript' },
@@ -17,8 +19,33 @@ const MANIFEST: Json = {
   ],
   offline_seconds: 86_400,
 };
-const FOLDER = 'https://repository.test/a/targets/';
-const HASH = 'ab'.repeat(32);
+
+/** With every field; in the other, those that need not be there are left out. */
+const FULL: Json = {
+  ...MANIFEST,
+  navigation: {
+    index: 'index.html',
+    fallback: 'index.html',
+    allow: ['a/**', 'docs/*'],
+    deny: ['**/app.js'],
+    not_found: 'a',
+    offline: 'a',
+    clean_urls: true,
+    trailing_slash: 'never',
+    redirects: [
+      { from: 'docs', to: 'a/?b#c', status: 301 },
+      { from: 'app.js', to: 'https://x.test/', status: 307 },
+    ],
+  },
+  activation: 'prompt',
+  look_seconds: 60,
+  files: [{ path: 'docs/**', keep: 'on-demand', optional: true }],
+  chunks: { a: { size: 16_384, sha256: [HASH] } },
+  external: { 'https://x.test/a.js': 'app.js' },
+  reporting: { url: 'https://x.test/', sample_percent: 10 },
+  enforce: ['**'],
+  tombstone: false,
+};
 
 /** Short, so that the slow oracle is quick, and of few characters, so that many match. */
 const shortGlobs = fc
@@ -31,9 +58,28 @@ const longGlobs = long(['*', '**/', '*a', '?', 'a', '/', '*b', '**'], 1_024);
 const longPaths = long(['a', '/', 'ab', 'a/'], 1_024);
 const globs = fc.oneof(fc.record({ pattern: shortGlobs, path: shortPaths }), fc.record({ pattern: longGlobs, path: longPaths }));
 
-const manifests = fc.oneof(fc.constant(MANIFEST), mutated([MANIFEST])).map((manifest) => Buffer.from(JSON.stringify(manifest)));
+const manifests = fc
+  .oneof(fc.constantFrom(MANIFEST, FULL), mutated([MANIFEST, FULL]))
+  .map((manifest) => Buffer.from(JSON.stringify(manifest)));
 const segments = fc.oneof(
-  fc.constantFrom('a', 'docs', 'index.html', 'app.js', '..', '%2e%2e', '%2f', '%5c', '%00', '\\', '%', '%ff', 'ü', '', ' '),
+  fc.constantFrom(
+    'a',
+    'docs',
+    'index.html',
+    'a.html',
+    'app.js',
+    '..',
+    '%2e%2e',
+    '%2f',
+    '%5c',
+    '%00',
+    '\\',
+    '%',
+    '%ff',
+    'ü',
+    '',
+    ' ',
+  ),
   hostileTexts,
 );
 const pathnames = fc.array(segments, { maxLength: 5 }).map((list) => list.join('/'));
@@ -66,7 +112,9 @@ export function pathCampaigns(): AnyCampaign[] {
         manifest: manifests.map((bytes) => new Uint8Array(bytes)),
         scope: fc.constantFrom('/', '/app/', '/%61/'),
         pathname: pathnames,
-        listed: fc.array(fc.oneof(pathnames, fc.constantFrom('index.html', 'docs/index.html', 'a')), { maxLength: 4 }),
+        listed: fc.array(fc.oneof(pathnames, fc.constantFrom('index.html', 'docs/index.html', 'a', 'a.html', 'docs.html')), {
+          maxLength: 4,
+        }),
         purpose: fc.constantFrom('document', 'frame', 'subresource'),
       }),
       checkRoute,
@@ -106,9 +154,14 @@ function checkRoute({ manifest: bytes, scope, pathname, listed, purpose }: Route
   const route = resolveRoute(manifest, isListed, scope, url.pathname, purpose);
   if (route?.kind === 'target') assert.ok(isListed(route.path));
   if (route?.kind !== 'redirect') return;
-  assert.notEqual(purpose, 'subresource');
   const target = new URL(route.location, url);
-  assert.equal(target.href, `https://app.test${url.pathname}/`, 'a redirect leads elsewhere');
+  const rest = decodeURIComponent(url.pathname.slice(scope.length));
+  assert.notEqual(target.href, url.href, 'a redirect leads to itself');
+  if (manifest.navigation.redirects.some(({ from }) => from === rest)) return;
+  assert.notEqual(purpose, 'subresource');
+  assert.ok(target.href.startsWith(`https://app.test${scope}`), 'a redirect leads elsewhere');
+  // Where the manifest's own redirects may take over.
+  if (manifest.navigation.redirects.some(({ from }) => from === decodeURIComponent(target.pathname.slice(scope.length)))) return;
   assert.equal(resolveRoute(manifest, isListed, scope, target.pathname, purpose)?.kind, 'target', 'a redirect leads to a redirect');
 }
 

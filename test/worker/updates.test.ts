@@ -194,6 +194,21 @@ describe('Updates', () => {
     ).toEqual(['b.js']);
   });
 
+  it('a release whose manifest has too many or too few hashes for the chunks of a file is refused', async () => {
+    const { updates } = startedWorker();
+    await updates.update();
+    for (const count of [0, 1, 3]) {
+      const chunks = { 'film.mp4': { size: 2 ** 14, sha256: Array(count).fill('00'.repeat(32)) } };
+      await repository.release({
+        'vouchsafe.json': JSON.stringify({ ...JSON.parse(manifest), chunks }),
+        'film.mp4': 'a'.repeat(2 ** 14 + 1),
+      });
+      expect(await updates.update(), String(count)).toMatchObject({
+        refusal: { code: 'malformed', facts: { path: 'film.mp4' } },
+      });
+    }
+  });
+
   it('a release without a manifest, or with one of a later format, is refused and what runs goes on', async () => {
     const { updates, releases } = startedWorker();
     await updates.update();
