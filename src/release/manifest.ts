@@ -1,6 +1,7 @@
 import { VouchsafeError, withFacts } from '../tuf/errors.js';
 import { asArray, asInteger, asObject, asString } from '../tuf/fields.js';
-import { type JsonObject, type JsonValue, parseJson } from '../tuf/json.js';
+import { type JsonValue, parseJson } from '../tuf/json.js';
+import { address, flag, malformed, mapOf, oneOf, optional, pattern, type Read, record, rulesOf, text } from './manifest-fields.js';
 
 /** The target path of the release manifest. */
 export const MANIFEST_PATH = 'vouchsafe.json';
@@ -110,9 +111,72 @@ export interface ReleaseManifest {
   readonly tombstone: boolean;
 }
 
-const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
+const count: Read<number> = (value, name) => asInteger(value, name, 0);
+const sha256 = text(/^[0-9a-f]{64}$/);
 // What the Fetch Standard lets a header value hold: no control characters but tab, nothing beyond Latin-1.
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const headerValue = text(/^[\t\x20-\x7e\x80-\xff]*$/);
+const headerSet = mapOf(headerValue, text(/^[a-z0-9!#$%&'*+.^_`|~-]+$/));
+const header = record<HeaderRule>({
+  path: pattern,
+  set: (value, name) => Object.fromEntries(headerSet(value, name)),
+});
+
+/** The number of hashes is checked where the length of the file is known. */
+const readChunks = record<Chunks>({
+  // From 16 KiB to 8 MiB.
+  size: oneOf(...Array.from({ length: 10 }, (_, i) => 2 ** (14 + i))),
+  sha256: (value, name) => asArray(value, name).map((hash) => sha256(hash, name)),
+});
+
+const readRelease = record<ReleaseManifest & { vouchsafe?: never }>({
+  // Looked at before.
+  vouchsafe: () => undefined,
+  navigation: record<Navigation>({
+    index: asString,
+    fallback: optional(asString),
+    allow: rulesOf(pattern),
+    deny: rulesOf(pattern),
+    notFound: optional(asString),
+    offline: optional(asString),
+    cleanUrls: flag,
+    trailingSlash: optional(oneOf('always', 'never')),
+    redirects: rulesOf(record<Redirect>({ from: asString, to: address, status: oneOf(301, 302, 303, 307, 308) })),
+  }),
+  activation: optional(oneOf('navigation', 'prompt', 'immediate'), 'navigation'),
+  lookSeconds: optional(count, 10),
+  files: rulesOf(
+    record<FileRule>({
+      path: pattern,
+      keep: optional(oneOf('precache', 'on-demand', 'network-only'), 'precache'),
+      optional: flag,
+    }),
+  ),
+  chunks: optional(mapOf(readChunks), new Map()),
+  external: optional(
+    mapOf(asString, (url, name) => {
+      // It is compared with what browsers ask for.
+      if (address(url, name) !== url || !/^https?:[^#]*$/.test(url)) throw malformed(name);
+      return url;
+    }),
+    new Map(),
+  ),
+  reporting: optional(
+    record({
+      url: address,
+      samplePercent: optional((value, name) => {
+        const percent = count(value, name);
+        if (percent > 100) throw malformed(name);
+        return percent;
+      }, 100),
+    }),
+  ),
+  enforce: rulesOf(pattern),
+  tombstone: flag,
+  contentTypes: mapOf(headerValue),
+  // Any number: the publisher writes one for each page that has a policy of its own.
+  headers: (value, name) => asArray(value, name).map((item) => header(item, name)),
+  offlineSeconds: count,
+});
 
 /**
  * Reads a release manifest. Unlike TUF metadata, an unknown field is an error here: a rule that this worker does not know may be the
@@ -138,61 +202,7 @@ function readManifest(value: JsonValue): ReleaseManifest {
       actual: `format ${format}`,
     });
   }
-  const fields = [
-    'vouchsafe',
-    'navigation',
-    'content_types',
-    'headers',
-    'offline_seconds',
-    'files',
-    'external',
-    'enforce',
-    'tombstone',
-    'activation',
-    'look_seconds',
-    'chunks',
-    'reporting',
-  ];
-  const json = record(value, 'manifest', fields);
-  const { index, fallback } = record(json.navigation, 'navigation', [
-    'index',
-    'fallback',
-    'allow',
-    'deny',
-    'not_found',
-    'offline',
-    'clean_urls',
-    'trailing_slash',
-    'redirects',
-  ]);
-  return {
-    navigation: {
-      index: asString(index, 'index'),
-      ...(fallback !== undefined && { fallback: asString(fallback, 'fallback') }),
-      allow: [],
-      deny: [],
-      cleanUrls: false,
-      redirects: [],
-    },
-    activation: 'navigation',
-    lookSeconds: 10,
-    files: asArray(json.files ?? [], 'files').map((item) => {
-      const rule = record(item, 'files', ['path', 'keep', 'optional']);
-      return { path: asString(rule.path, 'path'), keep: asString(rule.keep, 'keep') as Keep, optional: rule.optional === true };
-    }),
-    chunks: new Map(),
-    external: new Map(headers(json.external ?? {}, 'external')),
-    enforce: asArray(json.enforce ?? [], 'enforce').map((pattern) => asString(pattern, 'enforce')),
-    tombstone: json.tombstone === true,
-    contentTypes: new Map(headers(json.content_types, 'content_types')),
-    headers: asArray(json.headers, 'headers').map((item) => {
-      const rule = record(item, 'headers', ['path', 'set']);
-      const set = headers(rule.set, 'set');
-      for (const [name] of set) if (!HEADER_NAME.test(name)) throw malformed(name);
-      return { path: asString(rule.path, 'path'), set: Object.fromEntries(set) };
-    }),
-    offlineSeconds: asInteger(json.offline_seconds, 'offline_seconds', 0),
-  };
+  return readRelease(value, 'manifest');
 }
 
 /**
@@ -242,23 +252,6 @@ export function matches(pattern: string, path: string): boolean {
 function contentType(manifest: ReleaseManifest, path: string): string {
   const extension = /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
   return manifest.contentTypes.get(extension) ?? manifest.contentTypes.get('') ?? 'application/octet-stream';
-}
-
-function record(value: JsonValue | undefined, name: string, fields: readonly string[]): JsonObject {
-  const object = asObject(value, name);
-  for (const field of Object.keys(object)) if (!fields.includes(field)) throw malformed(field);
-  return object;
-}
-
-function headers(value: JsonValue | undefined, name: string): [string, string][] {
-  return Object.entries(asObject(value, name)).map(([key, text]) => {
-    if (!HEADER_VALUE.test(asString(text, key))) throw malformed(key);
-    return [key, `${text}`];
-  });
-}
-
-function malformed(field: string): VouchsafeError {
-  return new VouchsafeError('malformed', `The release manifest may not have this in "${field}".`);
 }
 
 /**

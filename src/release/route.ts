@@ -1,10 +1,10 @@
-import type { ReleaseManifest } from './manifest.js';
+import { matches, type Navigation, type ReleaseManifest } from './manifest.js';
 
 /** Where a URL leads in a release. */
 export type Route =
-  /** A target path that the release may list. */
+  /** A target path that the release lists, and the status to answer with. */
   | { readonly kind: 'target'; readonly path: string; readonly status: 200 | 404 }
-  /** A navigation to a directory without its slash: the page's relative URLs only work with it. */
+  /** Another URL: an absolute path, percent-encoded and with the scope's in front, or the absolute URL of a signed redirect. */
   | { readonly kind: 'redirect'; readonly location: string; readonly status: number };
 
 /** What a request is for: a document of its own, a frame in one, or something for either. The first two are navigations. */
@@ -18,7 +18,7 @@ export type Purpose = 'document' | 'frame' | 'subresource';
  * @param isListed whether the release lists a target path
  * @param scopePath path of the worker's scope, with its trailing slash
  * @param pathname the URL's path, as the URL parser gives it (percent-encoded, dot segments resolved)
- * @param purpose only navigations have directory redirects and the fallback
+ * @param purpose only navigations are sent to another form of a page's URL, and have the fallback and the page for what is not found
  * @returns the target or redirect, or undefined when the release has nothing there
  */
 export function resolveRoute(
@@ -30,20 +30,55 @@ export function resolveRoute(
 ): Route | undefined {
   const path = targetPath(scopePath, pathname);
   if (path === undefined) return undefined;
-  const isNavigation = purpose !== 'subresource';
-  if (path === '' || path.endsWith('/')) {
-    const index = path + manifest.navigation.index;
-    if (isListed(index)) return { kind: 'target', path: index, status: 200 };
-  } else {
-    if (isListed(path)) return { kind: 'target', path, status: 200 };
-    if (isNavigation && isListed(`${path}/${manifest.navigation.index}`))
-      return { kind: 'redirect', location: `${pathname}/`, status: 302 };
+  const { navigation } = manifest;
+  // For any request: a script or an image that has moved is asked for by its old URL too.
+  const rule = navigation.redirects.find(({ from }) => from === path);
+  if (rule) {
+    const location = /^https?:\/\//.test(rule.to) ? rule.to : scopePath + rule.to;
+    // Query and fragment play no part here either.
+    if (targetPath(scopePath, location.replace(/[?#].*/, '')) !== path) return { kind: 'redirect', location, status: rule.status };
   }
-  const { fallback } = manifest.navigation;
-  const hasExtension = /\.[^/]*$/.test(path);
-  if (isNavigation && fallback !== undefined && !hasExtension && isListed(fallback))
-    return { kind: 'target', path: fallback, status: 200 };
+  const isNavigation = purpose !== 'subresource';
+  const file = fileOf(navigation, isListed, path);
+  if (file !== undefined) {
+    const page = pageUrl(navigation, file);
+    const location = scopePath + page.split('/').map(encodeURIComponent).join('/');
+    // Not a URL that another file has, or that the URL parser would change.
+    const isCanonical = fileOf(navigation, isListed, page) === file && targetPath(scopePath, location) === page;
+    const isServed = isNavigation ? path === file && !navigation.cleanUrls : file !== `${path}/${navigation.index}`;
+    if (!isCanonical || path === page || isServed) return { kind: 'target', path: file, status: 200 };
+    return isNavigation ? { kind: 'redirect', location, status: path === file || navigation.trailingSlash ? 308 : 302 } : undefined;
+  }
+  if (!isNavigation) return undefined;
+  const { fallback, notFound, allow, deny } = navigation;
+  const isNamed = (pattern: string): boolean => matches(pattern, path);
+  const hasFallback = !/\.[^/]*$/.test(path) && (!allow.length || allow.some(isNamed)) && !deny.some(isNamed);
+  if (fallback !== undefined && hasFallback && isListed(fallback)) return { kind: 'target', path: fallback, status: 200 };
+  if (notFound !== undefined && isListed(notFound)) return { kind: 'target', path: notFound, status: 404 };
   return undefined;
+}
+
+/** The file that a path leads to in any of its forms: `a`, `a/`, `a.html` and `a/index.html` may all be one page. */
+function fileOf(
+  { index, cleanUrls, trailingSlash }: Navigation,
+  isListed: (path: string) => boolean,
+  path: string,
+): string | undefined {
+  const bare = path.replace(/\/$/, '');
+  const page = `${bare}.html`;
+  const isDirectory = path !== bare || path === '';
+  const files = isDirectory ? [path + index] : [path];
+  if (cleanUrls && bare && (trailingSlash || !isDirectory)) files.push(page);
+  if (!isDirectory) files.push(`${path}/${index}`);
+  return files.find(isListed);
+}
+
+/** The path that a file is to be asked for with: of a page without its name or ending, of anything else its own. */
+function pageUrl({ index, cleanUrls, trailingSlash }: Navigation, file: string): string {
+  const isIndex = `/${file}`.endsWith(`/${index}`);
+  if (!isIndex && !(cleanUrls && file.endsWith('.html'))) return file;
+  const bare = `/${file}`.slice(1, isIndex ? -index.length - 1 : -5);
+  return bare && (trailingSlash ? trailingSlash === 'always' : isIndex) ? `${bare}/` : bare;
 }
 
 /**

@@ -14,7 +14,7 @@ const ASK_AGAIN_AFTER = 2_000;
  * @param registration of our worker. The active worker is looked up each time: one that was replaced no longer answers
  * @param request what to ask
  * @returns the reply's value
- * @throws RefusedError with the worker's code
+ * @throws RefusedError with the worker's code, `unsupported` when there is no worker any more
  */
 export function ask<Name extends keyof Replies>(
   registration: Pick<ServiceWorkerRegistration, 'active'>,
@@ -47,6 +47,12 @@ function askUntil<Name extends keyof Replies>(
 ): Promise<Replies[Name]> {
   return new Promise((resolve, reject) => {
     const send = () => {
+      const asked = worker();
+      if (!asked) {
+        clearInterval(timer);
+        const message = 'The worker is gone.';
+        return reject(new RefusedError({ code: 'unsupported', message, facts: {} }));
+      }
       const { port1, port2 } = new MessageChannel();
       port1.onmessage = ({ data }: MessageEvent<Reply<Name>>) => {
         clearInterval(timer);
@@ -54,7 +60,7 @@ function askUntil<Name extends keyof Replies>(
         if (data.ok) resolve(data.value);
         else reject(new RefusedError(data.refusal));
       };
-      worker()?.postMessage(request, [port2]);
+      asked.postMessage(request, [port2]);
     };
     const timer = setInterval(send, ASK_AGAIN_AFTER);
     signal?.addEventListener('abort', () => {

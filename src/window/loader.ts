@@ -35,7 +35,10 @@ async function load(): Promise<void> {
         else if (event.vouchsafe === 'stood-down') resolve('stood-down');
       });
     });
-    const result = await Promise.race([standsDown, worker.ask({ vouchsafe: 'update' })]);
+    const update = () => worker.ask({ vouchsafe: 'update' });
+    // A worker that stood down before this page was loaded may only now be gone; the next one has the word.
+    const updated = update().catch(() => worker.reopen().then(update));
+    const result = await Promise.race([standsDown, updated]);
     if (result === 'stood-down') return leaveForGood();
     // A release from before is shown also when the update failed: the worker decides whether it may still run.
     if (result.outcome === 'failed' && result.freshness === 'empty') return showRefusal(result.refusal);

@@ -119,8 +119,8 @@ async function answerFrom(release: Release, purpose: Purpose, event: FetchEvent,
   const route = routeIn(release, pathname, purpose, parts.scope);
   if (route?.kind === 'redirect') {
     const url = new URL(route.location, origin);
-    // What was asked for goes along, unless the rule says otherwise.
-    url.search ||= search;
+    // What was asked for goes along, unless the rule says otherwise or leads to somebody else.
+    if (url.origin === origin) url.search ||= search;
     return Response.redirect(url.href, route.status);
   }
   const file = route && targets.get(route.path);

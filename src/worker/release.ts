@@ -28,7 +28,7 @@ export interface Release extends ReleaseSummary {
  * @param newest the newest trusted root, which may have come after the release
  * @param read reads the release manifest, verified
  * @param key what it is stored under; its id by default
- * @throws `not-found` without a release manifest, and what `read` and `parseManifest` throw
+ * @throws `not-found` without a release manifest, `malformed` when it has not one hash for each chunk of a file, and what `read` and `parseManifest` throw
  */
 export async function releaseOf(metadata: TrustedMetadata, newest: Root, read: Download, key?: string): Promise<Release> {
   const { targets } = complete(metadata);
@@ -40,6 +40,12 @@ export async function releaseOf(metadata: TrustedMetadata, newest: Root, read: D
   }
   const files = [...targets.files.values()];
   const id = await releaseId(metadata);
+  const manifest = parseManifest(await read(manifestFile));
+  for (const [path, { size, sha256 }] of manifest.chunks) {
+    const file = targets.files.get(path);
+    if (file && Math.ceil(file.length / size) !== sha256.length)
+      throw new VouchsafeError('malformed', `The release manifest has not one hash for each chunk of ${path}.`, { path });
+  }
   return {
     id,
     key: key ?? id,
@@ -47,7 +53,7 @@ export async function releaseOf(metadata: TrustedMetadata, newest: Root, read: D
     bytes: files.reduce((sum, file) => sum + file.length, 0),
     ...pinnedBy(metadata, newest),
     targets: targets.files,
-    manifest: parseManifest(await read(manifestFile)),
+    manifest,
   };
 }
 

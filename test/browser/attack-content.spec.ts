@@ -135,11 +135,11 @@ test('A2 a script, page or worker that no metadata lists is refused, however the
     worker: 'refused',
     moduleWorker: 'refused',
     fetch: 'refused',
-    frame: 'Page refused',
+    frame: 'This page was not shown',
     evil: false,
   });
   expect((await page.goto(`${site.url}evil.html`))?.status()).toBe(503);
-  expect(await page.title()).toBe('Page refused');
+  expect(await page.title()).toBe('This page was not shown');
   expect(requestsPastTheWorker(site, since)).toEqual([]);
   await page.goto(site.url);
   for (const path of ['evil.js', 'evil-module.js', 'evil-import.js', 'evil-worker.js', 'evil-data.json', 'evil.html']) {

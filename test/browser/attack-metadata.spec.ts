@@ -316,12 +316,25 @@ test.describe('A14 a key replaced by a newer root', () => {
     const body = `self.vouchsafe=${JSON.stringify(config)}${script.slice(script.indexOf(';\n'))}`;
     site.server.lie({ match: /vouchsafe-worker\.js$/, body, type: 'text/javascript' });
     await page.evaluate(async () => {
-      const replaced = new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', resolve));
-      await (await navigator.serviceWorker.ready).update();
-      await replaced;
+      const registration = await navigator.serviceWorker.ready;
+      await registration.update();
+      const { installing } = registration;
+      await new Promise<void>((resolve) => {
+        if (!installing) return resolve();
+        installing.addEventListener('statechange', () => resolve());
+      });
     });
     await site.server.goOffline();
-    await page.reload();
+    // No metadata lists the script, so nobody lets it take over; it does when no page is open any more.
+    await page.goto('about:blank');
+    await expect
+      .poll(async () => {
+        await page.goto(site.url);
+        const isWaiting = await page.evaluate(() => navigator.serviceWorker.ready.then(({ waiting }) => waiting !== null));
+        if (isWaiting) await page.goto('about:blank');
+        return isWaiting;
+      })
+      .toBe(false);
     expect(await releaseShown(page)).toBe('one');
     expect(await statusOf(page)).toMatchObject({ freshness: 'fresh', root: { version: 2 }, timestamp: { version: 1 } });
   });

@@ -32,7 +32,7 @@ test('however often pages and frames are refused, the network is not asked and t
     };
     return [await open(1), await open(2), await open(3), await open(4)];
   });
-  expect(titles).toEqual(Array(4).fill('Page refused'));
+  expect(titles).toEqual(Array(4).fill('This page was not shown'));
   expect(await page.evaluate(() => navigator.serviceWorker.getRegistrations().then((all) => all.length))).toBe(1);
   await page.reload();
   expect(await proofOf(page)).toEqual(EVERYTHING);
@@ -126,10 +126,10 @@ test('A2 no kind of request for an unlisted file gets to the network', async ({ 
     document.body.append(form);
     form.submit();
   });
-  await expect(page).toHaveTitle('Page refused');
+  await expect(page).toHaveTitle('This page was not shown');
   await page.goto(site.url);
   const [popup] = await Promise.all([page.waitForEvent('popup'), page.evaluate(() => void window.open('/evil-popup.html'))]);
-  await expect(popup).toHaveTitle('Page refused');
+  await expect(popup).toHaveTitle('This page was not shown');
   expect(requestsPastTheWorker(site, since), browserName).toEqual([]);
 });
 
@@ -143,10 +143,6 @@ test('a worker that cannot even start its work refuses everything', async ({ pag
     'a root that is no metadata': [
       script.replace(config, 'self.vouchsafe={roots:["{}"],metadata:"m/",targets:"t/",passthrough:[]};'),
       'malformed',
-    ],
-    'storage that may not be used': [
-      `Object.defineProperty(self,'indexedDB',{get(){throw new DOMException('no','SecurityError')}});${script}`,
-      'storage',
     ],
   } as const;
   for (const [name, [body, code]] of Object.entries(broken)) {
@@ -172,6 +168,29 @@ test('a worker that cannot even start its work refuses everything', async ({ pag
       });
     });
   }
+});
+
+test('C8 storage that may not be used is no reason not to run, verified from the network, and it says so', async ({
+  page,
+  publishSite,
+}) => {
+  const site = await publishSite(FIXTURE_APP);
+  const script = await readFile(join(site.out, 'vouchsafe-worker.js'), 'utf8');
+  const body = `Object.defineProperty(self,'indexedDB',{get(){throw new DOMException('no','SecurityError')}});${script}`;
+  site.server.lie({ match: /vouchsafe-worker\.js$/, body, type: 'text/javascript' });
+  await openApp(page, site.url);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  expect((await statusOf(page)).storage.kept).toBe('memory');
+  await expectViolation(page, { code: 'storage', during: 'storage' });
+  site.server.lie({ match: targetFile('data.json'), flip: 'last' });
+  expect(
+    await page.evaluate(() =>
+      fetch('data.json').then(
+        () => 'came',
+        () => 'refused',
+      ),
+    ),
+  ).toBe('refused');
 });
 
 test('a database that a page holds hostage makes a refusal, and no more', async ({ page, publishSite }) => {
@@ -218,7 +237,7 @@ test('a body that stops halfway is not shown in part', async ({ page, publishSit
   site.server.lie({ match: targetFile('pages/about/index.html'), truncate: length - 1 });
   const response = await page.goto(`${site.url}pages/about/`);
   expect(response?.status()).toBe(503);
-  expect(await page.title()).toBe('Page refused');
+  expect(await page.title()).toBe('This page was not shown');
   expect(await page.content()).not.toContain('About the fixture');
 });
 
@@ -254,11 +273,11 @@ test('the repository’s own files are no pages', async ({ page, publishSite, fo
   const site = await publishSite(await makeRelease(folder, 'one'));
   await openApp(page, site.url);
   await expectRefusalPage(page, `${site.url}vouchsafe/metadata/timestamp.json`, 'not-found');
-  await expectRefusalPage(page, `${site.url}vouchsafe-worker.js`, 'not-found');
+  await expectRefusalPage(page, `${site.url}vouchsafe/metadata/`, 'not-found');
   await page.goto(site.url);
   expect(await releaseShown(page)).toBe('one');
   expect(await update(page)).toEqual({ outcome: 'current' });
-  await expectViolation(page, { code: 'not-found', during: 'request', facts: { url: `${site.url}vouchsafe-worker.js` } });
+  await expectViolation(page, { code: 'not-found', during: 'request', facts: { url: `${site.url}vouchsafe/metadata/` } });
 });
 
 test('C7 whatever a page script writes into the store, the app comes from verified bytes', async ({

@@ -132,6 +132,8 @@ export async function wipeStoredFiles(page: Evaluates): Promise<void> {
       });
     }
   });
+  // The worker notices when it next looks there, and forgets what it held in memory.
+  await statusOf(page);
 }
 
 /** Errors that a page wrote to the console or threw, as they come. */

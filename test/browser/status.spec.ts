@@ -139,5 +139,6 @@ test('the status page is a page of every release, and verifies the real one', as
   await expect(page.getByRole('status')).toHaveText(/all are right/);
   await page.getByRole('button', { name: 'Look for a new release' }).click();
   await expect(page.getByRole('status')).toHaveText('This is the newest release.');
-  expect(problems).toEqual([]);
+  // Browsers guess that a site has this one.
+  expect(problems.filter((problem) => !problem.includes('/favicon.ico'))).toEqual([]);
 });

@@ -21,7 +21,14 @@ function parse(json: unknown) {
 describe('parseManifest', () => {
   it('reads every field', () => {
     const manifest = parse(valid);
-    expect(manifest.navigation).toEqual({ index: 'index.html', fallback: 'index.html' });
+    expect(manifest.navigation).toEqual({
+      index: 'index.html',
+      fallback: 'index.html',
+      allow: [],
+      deny: [],
+      cleanUrls: false,
+      redirects: [],
+    });
     expect(manifest.contentTypes.get('js')).toBe('text/javascript');
     expect(manifest.headers).toHaveLength(3);
     expect(manifest.offlineSeconds).toBe(1209600);
@@ -35,7 +42,7 @@ describe('parseManifest', () => {
       ['a list', [], 'malformed'],
       ['no navigation', { ...valid, navigation: null }, 'malformed'],
       ['no index', { ...valid, navigation: {} }, 'malformed'],
-      ['an unknown rule for navigations', { ...valid, navigation: { index: 'index.html', deny: ['/x'] } }, 'malformed'],
+      ['an unknown rule for navigations', { ...valid, navigation: { index: 'index.html', block: ['/x'] } }, 'malformed'],
       ['an unknown condition on headers', { ...valid, headers: [{ path: '**', set: {}, method: 'GET' }] }, 'malformed'],
       ['a header name in capitals', { ...valid, headers: [{ path: '**', set: { 'X-A': 'b' } }] }, 'malformed'],
       [

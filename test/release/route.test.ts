@@ -25,20 +25,20 @@ function route(href: string, purpose: Purpose = 'document', manifest = multiPage
 describe('resolveRoute', () => {
   it('C4 leads directory URLs and index files to one target', () => {
     for (const href of ['/', '/index.html', '/?bypass', '/?ngsw-bypass=1', '/#/x', '/docs/../', '/%2e/', '/./index.html']) {
-      expect(route(href), href).toEqual({ kind: 'target', path: 'index.html' });
+      expect(route(href), href).toEqual({ kind: 'target', path: 'index.html', status: 200 });
     }
-    expect(route('/docs/')).toEqual({ kind: 'target', path: 'docs/index.html' });
-    expect(route('/docs/', 'subresource')).toEqual({ kind: 'target', path: 'docs/index.html' });
+    expect(route('/docs/')).toEqual({ kind: 'target', path: 'docs/index.html', status: 200 });
+    expect(route('/docs/', 'subresource')).toEqual({ kind: 'target', path: 'docs/index.html', status: 200 });
   });
 
   it('redirects a navigation to a directory to its slash, and only a navigation', () => {
-    expect(route('/docs')).toEqual({ kind: 'redirect', path: '/docs/' });
+    expect(route('/docs')).toEqual({ kind: 'redirect', location: '/docs/', status: 302 });
     expect(route('/docs', 'subresource')).toBeUndefined();
   });
 
   it('decodes what a URL encodes, once', () => {
-    expect(route('/a%20b/%C3%BC.txt', 'subresource')).toEqual({ kind: 'target', path: 'a b/ü.txt' });
-    expect(route('/a%252Fb.js', 'subresource')).toEqual({ kind: 'target', path: 'a%2Fb.js' });
+    expect(route('/a%20b/%C3%BC.txt', 'subresource')).toEqual({ kind: 'target', path: 'a b/ü.txt', status: 200 });
+    expect(route('/a%252Fb.js', 'subresource')).toEqual({ kind: 'target', path: 'a%2Fb.js', status: 200 });
   });
 
   it('C4 B3 has no target for URLs that mean different files to different servers', () => {
@@ -62,7 +62,7 @@ describe('resolveRoute', () => {
   });
 
   it('falls back for navigations to paths without an extension only', () => {
-    const fallback = { kind: 'target', path: 'index.html' };
+    const fallback = { kind: 'target', path: 'index.html', status: 200 };
     expect(route('/users/7', 'document', singlePage)).toEqual(fallback);
     expect(route('/users/', 'document', singlePage)).toEqual(fallback);
     expect(route('/users/7', 'subresource', singlePage)).toBeUndefined();
@@ -71,7 +71,7 @@ describe('resolveRoute', () => {
   });
 
   it('knows nothing outside its scope', () => {
-    expect(route('/app/app.js', 'subresource', multiPage, '/app/')).toEqual({ kind: 'target', path: 'app.js' });
+    expect(route('/app/app.js', 'subresource', multiPage, '/app/')).toEqual({ kind: 'target', path: 'app.js', status: 200 });
     expect(route('/application/app.js', 'subresource', multiPage, '/app/')).toBeUndefined();
     expect(route('/app.js', 'subresource', multiPage, '/app/')).toBeUndefined();
   });

@@ -66,7 +66,7 @@ export async function proofOf(session: Session): Promise<unknown> {
 /** Expects the refusal page, with this reason. */
 export async function expectRefusalPage(session: Session, reason: string): Promise<void> {
   const shown = () => session.evaluate(() => [document.title, document.querySelector('dd')?.textContent ?? '']);
-  expect(await shown()).toEqual(['Page refused', reason]);
+  expect(await shown()).toEqual(['This page was not shown', reason]);
 }
 
 export { expect };

@@ -130,7 +130,13 @@ test('A2 what no release lists is refused, and the network is not asked', async 
     await loaded;
     return { ...outcomes, frame: frame.contentDocument?.title };
   });
-  expect(outcomes).toEqual({ script: 'refused', module: 'refused', style: 'refused', worker: 'refused', frame: 'Page refused' });
+  expect(outcomes).toEqual({
+    script: 'refused',
+    module: 'refused',
+    style: 'refused',
+    worker: 'refused',
+    frame: 'This page was not shown',
+  });
   expect(await fetched(session, '/evil-5.json')).toBe('refused');
   expect(await session.evaluate(() => 'evil' in window)).toBe(false);
   await expectViolation(session, { code: 'not-found', during: 'request', facts: { url: `${site.url}evil-5.json` } });
