@@ -48,7 +48,7 @@ describe('vouchsafe', { timeout: 30_000 }, () => {
     expect(report).toMatchObject({ code: 0, stderr: expect.stringContaining('only reports') });
     expect(await manifestOf()).toMatchObject({ enforce: ['v/**'], external: { 'https://cdn.example/?a=b': 'v/lib.js' } });
     const policy = JSON.stringify(await manifestOf());
-    expect(policy).toContain('trusted-types p');
+    expect(policy).toContain('trusted-types vouchsafe p');
     expect(policy).toContain("img-src 'self' data: blob: https://img.example");
     expect(await workspace.read('out/vouchsafe-worker.js')).toContain('"reportOnly":true');
 
@@ -143,7 +143,7 @@ describe('vouchsafe', { timeout: 30_000 }, () => {
       look_seconds: 60,
       offline_seconds: 86_400,
       navigation: { index: 'index.html', redirects: [{ from: 'old', to: 'new', status: 301 }] },
-      reporting: { url: '/reports', sample_percent: 100 },
+      reporting: { url: 'reports', sample_percent: 100 },
     };
     expect(await run(workspace, 'publish', 'app', '--out', 'a', '--config', 'config.json')).toMatchObject({ code: 0 });
     const manifest = await manifestOf('a');

@@ -135,7 +135,7 @@ describe('options', () => {
     expect(policyOf('', { trustedTypes: true })).not.toHaveProperty('trusted-types');
     expect(policyOf('', { trustedTypes: ['a', 'b'] })).toMatchObject({
       'require-trusted-types-for': "'script'",
-      'trusted-types': 'a b',
+      'trusted-types': 'vouchsafe a b',
     });
     expect(policyOf('', { trustedTypes: [] })).toMatchObject({ 'trusted-types': "'none'" });
   });

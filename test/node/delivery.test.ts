@@ -47,7 +47,7 @@ describe('our own files', () => {
     await workspace.published({ headers, csp: true });
     const served = headersFor(await workspace.manifest(), 'vouchsafe/index.html');
     expect(served.get('content-security-policy')).toBe(
-      `default-src 'none'; script-src ${hash('status()')}; style-src ${hash('p{}')}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      `default-src 'none'; script-src ${hash('status()')}; style-src ${hash('p{}')}; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     );
     expect(served.get('x-a')).toBe('b');
   });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { MemoryStore } from '../../src/node/repository-directory.js';
 import { rotate, Workspace } from './workspace.js';
 
-test.each(['the self-check', 'vouchsafe-worker.js'])(
+test.each(['the self-check', 'vouchsafe-loader.js'])(
   'a publish with a new root that fails before the end (%s) leaves the previous release',
   async (step) => {
     const workspace = await Workspace.make();
@@ -11,7 +11,7 @@ test.each(['the self-check', 'vouchsafe-worker.js'])(
     const store = new MemoryStore();
     await workspace.refresh(store);
     await rotate(workspace);
-    if (step === 'vouchsafe-worker.js') {
+    if (step === 'vouchsafe-loader.js') {
       await rm(workspace.path('out', step));
       await mkdir(workspace.path('out', step, 'in-the-way'), { recursive: true });
       await expect(workspace.publish()).rejects.toMatchObject({ code: 'bad-output' });

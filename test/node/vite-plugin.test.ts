@@ -54,7 +54,7 @@ describe('the Vite plugin', { timeout: 30_000 }, () => {
     const { workspace, config } = await viteApp({ csp: { trustedTypes: ['p'] }, delivery: 'progressive' });
     await build(config);
     const manifest = (await workspace.list('app/published')).find((path) => path.endsWith('.vouchsafe.json'));
-    expect(await workspace.read(`app/published/${manifest}`)).toContain('trusted-types p');
+    expect(await workspace.read(`app/published/${manifest}`)).toContain('trusted-types vouchsafe p');
     expect(await workspace.read('app/published/index.html')).toContain('<script type="module"');
   });
 
