@@ -162,8 +162,8 @@ describe('options that cannot be meant', () => {
 
 describe('redirects', () => {
   test.each<[string, object[], string]>([
-    ['from a file', [{ from: 'about.html', to: 'x' }], 'would hide the file about.html'],
-    ['from a folder with a page', [{ from: 'docs/', to: 'x' }], 'would hide the file docs/index.html'],
+    ['from a file', [{ from: 'about.html', to: 'x' }], 'would hide the page at /base/about'],
+    ['from a folder with a page', [{ from: 'docs/', to: 'x' }], 'would hide the page at /base/docs'],
     ['from the site’s own address', [{ from: '', to: 'x' }], 'would hide the file index.html'],
     ['from a page without its extension', [{ from: 'about', to: 'x' }], 'would hide the file about.html'],
     [
@@ -188,29 +188,32 @@ describe('redirects', () => {
         { from: 'b c', to: '/base/a' },
         { from: 'b', to: 'b%20c' },
       ],
-      '/a → /b → /b c → /a',
+      '/base/a → /base/b → /base/b%20c → /base/a',
     ],
     [
       'into a circle',
       [
         { from: 'x', to: 'a' },
-        { from: 'a', to: 'a' },
+        { from: 'a', to: 'b' },
+        { from: 'b', to: 'a' },
       ],
-      '/a',
+      '/base/x → /base/a → /base/b → /base/a.',
     ],
-    ['to what the slash brings back', [{ from: 'a', to: 'a/' }], '/a → /a'],
+    ['out of the base', [{ from: 'a', to: '/a' }], 'a path below /base/'],
+    ['to another host that looks like a path', [{ from: 'a', to: '//example.org/' }], 'a path below /base/'],
+    ['to an insecure site', [{ from: 'a', to: 'http://example.org/' }], 'a path below /base/'],
   ])('%s', async (_, redirects, message) => {
     expect(await refusal({ base: '/base/', navigation: { cleanUrls: true, trailingSlash: 'never', redirects } })).toContain(
       message,
     );
   });
 
-  test('one after the other, out of the base and to other sites: no circle', async () => {
+  test('one after the other, to other sites and to a page that adds its slash: no circle', async () => {
     const redirects = [
       { from: 'a', to: 'b' },
       { from: 'b', to: 'c/' },
-      { from: 'x', to: '/x' },
       { from: 'y', to: 'https://example.org/base/y' },
+      { from: 'documents', to: '/base/docs' },
       { from: 'c', to: 'c/' },
     ];
     expect(await refusal({ base: '/base/', navigation: { redirects } })).toBe('published');
