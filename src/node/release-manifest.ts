@@ -8,6 +8,7 @@ import {
   type ReleaseManifest,
 } from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
+import { checkRoutes } from './check-routes.js';
 import type { Rules } from './delivery.js';
 import { PublisherError } from './publisher-error.js';
 import { isPage } from './scan-folder.js';
@@ -85,7 +86,9 @@ export function releaseManifest(
     ...rules.fields,
   };
   const bytes = new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);
-  checkOffline(readBack(bytes), serving.navigation.offline);
+  const manifest = readBack(bytes);
+  checkOffline(manifest);
+  checkRoutes(manifest, paths, options.base ?? '/');
   return bytes;
 }
 
@@ -105,7 +108,8 @@ function readBack(bytes: Uint8Array): ReleaseManifest {
 }
 
 /** It is for the moment when nothing can be downloaded. */
-function checkOffline(manifest: ReleaseManifest, offline: string | undefined): void {
+function checkOffline(manifest: ReleaseManifest): void {
+  const { offline } = manifest.navigation;
   if (offline === undefined) return;
   const { keep, optional } = fileRule(manifest, offline);
   if (keep !== 'precache' || optional) {

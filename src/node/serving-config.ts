@@ -37,7 +37,7 @@ export interface NavigationOptions {
 
 /** Where violations are reported to. */
 export interface ReportingOptions {
-  /** HTTPS, HTTP on localhost, or a path on the app's own origin. */
+  /** HTTPS, HTTP on localhost, or a path below the base. */
   readonly url: string;
   /** How many of 100 clients report, 1 to 100; all by default. */
   readonly samplePercent?: number | undefined;
@@ -59,7 +59,7 @@ export interface ServingConfig {
 
 /** What a `ServingConfig` puts into the release manifest, under the names that it has there. */
 export interface ServingFields {
-  readonly navigation: { readonly offline?: string; readonly [name: string]: unknown };
+  readonly navigation: { readonly [name: string]: unknown };
   readonly files: readonly FileRule[];
   /** Fields that are there when they say something. */
   readonly others: { readonly [name: string]: unknown };
@@ -102,7 +102,7 @@ export function servingFields(
     others: {
       ...(activation !== 'navigation' && { activation }),
       ...(lookSeconds !== undefined && { look_seconds: lookSeconds }),
-      ...(config.reporting !== undefined && { reporting: reportingFields(config.reporting) }),
+      ...(config.reporting !== undefined && { reporting: reportingFields(config.reporting, base) }),
     },
   };
 }
@@ -171,8 +171,6 @@ function navigationFields(
   if (typeof cleanUrls !== 'boolean') throw bad(`The option navigation.cleanUrls is true or false, not ${show(cleanUrls)}.`);
   if (trailingSlash !== undefined) oneOf(trailingSlash, SLASHES, 'navigation.trailingSlash');
   const redirects = list(options.redirects, 'navigation.redirects').map((redirect) => checkRedirect(redirect, base));
-  checkRedirectSources(redirects, paths, index, cleanUrls);
-  checkLoops(redirects, base, trailingSlash);
   return {
     index,
     ...(fallback !== undefined && { fallback }),
@@ -208,18 +206,12 @@ function fileRuleOf(options: FileOptions): FileRule {
   return { path, keep, optional };
 }
 
-function reportingFields(options: ReportingOptions): { url: string; sample_percent: number } {
+function reportingFields(options: ReportingOptions, base: string): { url: string; sample_percent: number } {
   checkNames(options, 'option reporting', ['url', 'samplePercent'] satisfies (keyof ReportingOptions)[]);
   const { url, samplePercent = 100 } = options;
-  text(url, 'reporting URL');
   if (!(Number.isSafeInteger(samplePercent) && samplePercent >= 1 && samplePercent <= 100))
     throw bad(`The option reporting.samplePercent cannot be ${show(samplePercent)}; it is a whole number from 1 to 100.`);
-  const isPath = /^\/(?![/\\])/.test(url);
-  const parsed = isPath ? undefined : parseUrl(url);
-  const isLocal = parsed?.protocol === 'http:' && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(parsed.hostname);
-  if (!isPath && parsed?.protocol !== 'https:' && !isLocal)
-    throw bad(`The reporting URL ${show(url)} is neither an HTTPS URL (HTTP on localhost) nor a path such as /reports.`);
-  return { url, sample_percent: samplePercent };
+  return { url: address(url, base, 'reporting URL'), sample_percent: samplePercent };
 }
 
 function checkRedirect(options: RedirectOptions, base: string): Redirect {
@@ -227,61 +219,22 @@ function checkRedirect(options: RedirectOptions, base: string): Redirect {
   const { from, to, status = 301 } = options;
   if (typeof from !== 'string' || /^\/|\/\/|[?#\\]|%[\da-f]{2}|(^|\/)\.\.?(\/|$)/i.test(from))
     throw bad(`The redirect from ${show(from)} needs a path such as old/page: decoded, below the base, without query or fragment.`);
-  text(to, `target of the redirect from ${from}`);
-  const target = parseUrl(to, `https://site.invalid${base}`);
-  if (target?.protocol !== 'https:' && target?.protocol !== 'http:')
-    throw bad(`The redirect from ${show(from)} leads to ${show(to)}, which is neither a path nor a web address.`);
   oneOf(status, STATUSES, `status of the redirect from ${from}`);
-  return { from, to, status };
+  return { from, to: address(to, base, `target of the redirect from ${show(from)}`), status };
 }
 
-function checkRedirectSources(redirects: readonly Redirect[], paths: readonly string[], index: string, cleanUrls: boolean): void {
-  const seen = new Set<string>();
-  for (const { from } of redirects) {
-    const file = [from, ...(from === '' || from.endsWith('/') ? [from + index] : []), ...(cleanUrls ? [`${from}.html`] : [])].find(
-      (path) => paths.includes(path),
-    );
-    if (file !== undefined)
-      throw bad(`The redirect from ${show(from)} would hide the file ${file}; remove the file or the redirect.`);
-    if (seen.has(from)) throw bad(`There are two redirects from ${show(from)}; remove one.`);
-    seen.add(from);
+/** @returns a secure URL as it is; a path relative to the base, which is how the manifest names it */
+function address(written: string, base: string, what: string): string {
+  text(written, what);
+  if (URL.canParse(written)) {
+    const { protocol, hostname } = new URL(written);
+    if (protocol === 'https:' || (protocol === 'http:' && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(hostname))) return written;
+  } else {
+    const { href: site, origin } = new URL(base, 'https://site.invalid');
+    const url = URL.canParse(written, site) ? new URL(written, site) : undefined;
+    if (url?.origin === origin && url.href.startsWith(site)) return url.href.slice(site.length);
   }
-}
-
-/** Browsers give up on a loop after twenty redirects, with a message that does not say whose they were. */
-function checkLoops(redirects: readonly Redirect[], base: string, slash: NavigationOptions['trailingSlash']): void {
-  const byFrom = new Map(redirects.map((redirect) => [redirect.from, redirect]));
-  // A redirect to the other spelling, which the worker corrects, is a loop of two as well.
-  const find = (path: string): Redirect | undefined => byFrom.get(path) ?? byFrom.get(slash ? withSlash(path, slash) : path);
-  for (const start of redirects) {
-    const passed: string[] = [];
-    for (let at: Redirect | undefined = start; at !== undefined; at = find(pathOf(at.to, base) ?? '//')) {
-      if (passed.includes(at.from))
-        throw bad(`The redirects go round in circles: ${[...passed, at.from].map((path) => `/${path}`).join(' → ')}.`);
-      passed.push(at.from);
-    }
-  }
-}
-
-function withSlash(path: string, slash: 'always' | 'never'): string {
-  const bare = path.replace(/\/$/, '');
-  return slash === 'always' && bare !== '' ? `${bare}/` : bare;
-}
-
-/** The path below the base that a redirect leads to, or undefined when it leads elsewhere. */
-function pathOf(to: string, base: string): string | undefined {
-  const site = 'https://site.invalid';
-  const url = parseUrl(to, site + base);
-  if (url?.origin !== site || !url.pathname.startsWith(base)) return undefined;
-  try {
-    return decodeURIComponent(url.pathname.slice(base.length));
-  } catch {
-    return undefined;
-  }
-}
-
-function parseUrl(written: string, base?: string): URL | undefined {
-  return URL.canParse(written, base) ? new URL(written, base) : undefined;
+  throw bad(`The ${what} cannot be ${show(written)}; it is an HTTPS URL (HTTP on localhost) or a path below ${base}.`);
 }
 
 function oneOf<Value>(value: Value, known: readonly Value[], what: string): void {

@@ -143,7 +143,7 @@ describe('vouchsafe', { timeout: 30_000 }, () => {
       look_seconds: 60,
       offline_seconds: 86_400,
       navigation: { index: 'index.html', redirects: [{ from: 'old', to: 'new', status: 301 }] },
-      reporting: { url: '/reports', sample_percent: 100 },
+      reporting: { url: 'reports', sample_percent: 100 },
     };
     expect(await run(workspace, 'publish', 'app', '--out', 'a', '--config', 'config.json')).toMatchObject({ code: 0 });
     const manifest = await manifestOf('a');

@@ -155,8 +155,8 @@ describe('the release manifest', () => {
   ])('pages %j with the fallback %j: %j', async (pages, fallback, expected) => {
     const workspace = await Workspace.make(Object.fromEntries(pages.map((page) => [page, page])));
     await workspace.published({ fallback });
-    const { navigation } = await workspace.manifest();
-    expect([navigation.index, navigation.fallback]).toEqual(['index.html', expected]);
+    const { index, fallback: written } = (await workspace.manifest()).navigation;
+    expect([index, written]).toEqual(['index.html', expected]);
   });
 
   test('text that is not UTF-8 keeps its own encoding; text whose characters lie across two pieces is UTF-8', async () => {

@@ -60,7 +60,7 @@ describe('what the manifest says about releases in browsers', () => {
       },
       reporting: { url: '/reports', samplePercent: 5 },
     });
-    expect(manifest).toMatchObject({ activation: 'prompt', look_seconds: 0, reporting: { url: '/reports', sample_percent: 5 } });
+    expect(manifest).toMatchObject({ activation: 'prompt', look_seconds: 0, reporting: { url: 'reports', sample_percent: 5 } });
     expect(manifest.navigation).toEqual({
       index: 'index.html',
       fallback: 'index.html',
@@ -122,17 +122,31 @@ describe('options that cannot be meant', () => {
     ['an offline page that is not there', { navigation: { offline: 'gone.html' } }, 'navigation.offline is not among'],
     ['a slash that is neither', { navigation: { trailingSlash: true } }, 'one of always, never'],
     ['patterns that are no texts', { navigation: { deny: [1] } }, 'must be a text, not 1'],
-    ['reports to an insecure URL', { reporting: { url: 'http://example.org/r' } }, 'neither an HTTPS URL'],
-    ['reports to nowhere', { reporting: { url: 'reports' } }, 'neither an HTTPS URL'],
-    ['reports to another host that looks like a path', { reporting: { url: '//example.org/r' } }, 'neither an HTTPS URL'],
+    [
+      'reports to an insecure URL',
+      { reporting: { url: 'http://example.org/r' } },
+      'it is an HTTPS URL (HTTP on localhost) or a path below /',
+    ],
+    ['reports to nowhere', { reporting: { url: '' } }, 'must be a text'],
+    ['reports beside the base', { base: '/b/', reporting: { url: '/reports' } }, 'a path below /b/'],
+    [
+      'reports to another host that looks like a path',
+      { reporting: { url: '//example.org/r' } },
+      'it is an HTTPS URL (HTTP on localhost) or a path below /',
+    ],
     ['a share above all', { reporting: { url: '/r', samplePercent: 101 } }, 'whole number from 1 to 100'],
     ['chunks from nothing on', { chunkFrom: 0 }, 'chunkFrom cannot be 0'],
   ])('%s', async (_, options, message) => {
     expect(await refusal(options)).toContain(message);
   });
 
-  test.each(['https://example.org/r', 'http://localhost:1/r', '/r'])('reports may go to %s', async (url) => {
-    expect((await published({ reporting: { url } })).reporting).toEqual({ url, sample_percent: 100 });
+  test.each([
+    ['https://example.org/r', 'https://example.org/r'],
+    ['http://localhost:1/r', 'http://localhost:1/r'],
+    ['/b/r?to=x', 'r?to=x'],
+    ['r', 'r'],
+  ])('reports may go to %s', async (url, written) => {
+    expect((await published({ base: '/b/', reporting: { url } })).reporting).toEqual({ url: written, sample_percent: 100 });
   });
 
   test.each<[string, object[]]>([
@@ -148,8 +162,8 @@ describe('options that cannot be meant', () => {
 
 describe('redirects', () => {
   test.each<[string, object[], string]>([
-    ['from a file', [{ from: 'about.html', to: 'x' }], 'would hide the file about.html'],
-    ['from a folder with a page', [{ from: 'docs/', to: 'x' }], 'would hide the file docs/index.html'],
+    ['from a file', [{ from: 'about.html', to: 'x' }], 'would hide the page at /base/about'],
+    ['from a folder with a page', [{ from: 'docs/', to: 'x' }], 'would hide the page at /base/docs'],
     ['from the site’s own address', [{ from: '', to: 'x' }], 'would hide the file index.html'],
     ['from a page without its extension', [{ from: 'about', to: 'x' }], 'would hide the file about.html'],
     [
@@ -163,10 +177,10 @@ describe('redirects', () => {
     ['from an absolute path', [{ from: '/a', to: 'b' }], 'such as old/page'],
     ['from an encoded path', [{ from: 'a%20b', to: 'b' }], 'decoded'],
     ['from a query', [{ from: 'a?b', to: 'b' }], 'without query'],
-    ['to a script', [{ from: 'a', to: 'javascript:alert()' }], 'neither a path nor a web address'],
+    ['to a script', [{ from: 'a', to: 'javascript:alert()' }], 'a path below /base/'],
     ['to nowhere', [{ from: 'a' }], 'must be a text, not undefined'],
     ['with a status that is none', [{ from: 'a', to: 'b', status: 200 }], 'one of 301, 302'],
-    ['to itself', [{ from: 'a', to: 'a?again' }], '/a → /a'],
+    ['to itself', [{ from: 'a', to: 'a?again' }], 'leads to itself'],
     [
       'in a circle',
       [
@@ -174,29 +188,32 @@ describe('redirects', () => {
         { from: 'b c', to: '/base/a' },
         { from: 'b', to: 'b%20c' },
       ],
-      '/a → /b → /b c → /a',
+      '/base/a → /base/b → /base/b%20c → /base/a',
     ],
     [
       'into a circle',
       [
         { from: 'x', to: 'a' },
-        { from: 'a', to: 'a' },
+        { from: 'a', to: 'b' },
+        { from: 'b', to: 'a' },
       ],
-      '/a',
+      '/base/x → /base/a → /base/b → /base/a.',
     ],
-    ['to what the slash brings back', [{ from: 'a', to: 'a/' }], '/a → /a'],
+    ['out of the base', [{ from: 'a', to: '/a' }], 'a path below /base/'],
+    ['to another host that looks like a path', [{ from: 'a', to: '//example.org/' }], 'a path below /base/'],
+    ['to an insecure site', [{ from: 'a', to: 'http://example.org/' }], 'a path below /base/'],
   ])('%s', async (_, redirects, message) => {
     expect(await refusal({ base: '/base/', navigation: { cleanUrls: true, trailingSlash: 'never', redirects } })).toContain(
       message,
     );
   });
 
-  test('one after the other, out of the base and to other sites: no circle', async () => {
+  test('one after the other, to other sites and to a page that adds its slash: no circle', async () => {
     const redirects = [
       { from: 'a', to: 'b' },
       { from: 'b', to: 'c/' },
-      { from: 'x', to: '/x' },
       { from: 'y', to: 'https://example.org/base/y' },
+      { from: 'documents', to: '/base/docs' },
       { from: 'c', to: 'c/' },
     ];
     expect(await refusal({ base: '/base/', navigation: { redirects } })).toBe('published');
