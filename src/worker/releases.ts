@@ -29,6 +29,7 @@ export class Releases {
   /** Other releases: those that pages stay on, and the last one before the active one. */
   readonly #others = new Map<string, ReleaseRecord>();
   readonly #restored = new Map<string, Promise<Release | undefined>>();
+  readonly #targets = new WeakMap<ReleaseRecord, Promise<Release['targets'] | undefined>>();
 
   /**
    * @param config the worker's configuration
@@ -134,8 +135,20 @@ export class Releases {
 
   /** The files that the releases before the newest have under a target path. */
   async older(path: string): Promise<TargetFile[]> {
-    const others = await Promise.all([...this.#others.keys()].map((key) => this.get(key)));
-    return [this.#active, ...others].flatMap((release) => release?.targets.get(path) ?? []);
+    const others = await Promise.all([...this.#others.values()].map((record) => this.#targetsOf(record)));
+    return [this.#active?.targets, ...others].flatMap((targets) => targets?.get(path) ?? []);
+  }
+
+  /** By the metadata alone: a manifest may have to be downloaded, and a download asks for this. */
+  #targetsOf(record: ReleaseRecord): Promise<Release['targets'] | undefined> {
+    const known =
+      this.#targets.get(record) ??
+      restore(this.roots, this.#storedRoots, record, Date.now()).then(
+        ({ metadata }) => metadata.targets?.files,
+        () => undefined,
+      );
+    this.#targets.set(record, known);
+    return known;
   }
 
   /**
