@@ -174,28 +174,6 @@ test('a worker that cannot even start its work refuses everything', async ({ pag
   }
 });
 
-test('a database that a page holds hostage makes a refusal, and no more', async ({ page, publishSite }) => {
-  const site = await publishSite(FIXTURE_APP);
-  await openApp(page, site.url);
-  const hostage = await page.context().newPage();
-  await hostage.goto(site.url);
-  await hostage.evaluate(async () => {
-    const [{ name = '' } = {}] = await indexedDB.databases();
-    await new Promise((resolve, reject) => {
-      const opening = indexedDB.open(name, 99);
-      opening.onsuccess = () => resolve(Object.assign(window, { held: opening.result }));
-      opening.onerror = reject;
-    });
-  });
-  await stopWorker(hostage);
-  const since = site.server.requests.length;
-  await expectRefusalPage(page, site.url, 'storage');
-  expect(requestsPastTheWorker(site, since)).toEqual([]);
-  await hostage.close();
-  await expect.poll(async () => (await page.reload())?.status()).toBe(200);
-  expect(await proofOf(page)).toEqual(EVERYTHING);
-});
-
 test('a navigation that starts a stopped worker is not sent to the network as well', async ({ page, publishSite }) => {
   const site = await publishSite(FIXTURE_APP);
   await openApp(page, site.url);
