@@ -168,6 +168,8 @@ export class Updates {
       return result;
     } catch (error) {
       this.#failure = asVouchsafeError(error);
+      // Also when nothing that the new keys signed is there yet.
+      await releases.checkAgain();
       // To be offline is no violation. An answer that is not the repository's is one.
       if (this.#failure.code !== 'unreachable' || this.#failure.facts.status !== undefined)
         await violations.record(error, 'update');
