@@ -103,6 +103,7 @@ interface PublishArguments extends DeliveryArguments {
   base: string;
   fallback?: string | false;
   passthrough?: string[];
+  mirror?: string[];
   headers?: string;
   offlineDays?: number;
   expires?: PublishOptions['expires'];
@@ -137,6 +138,7 @@ function addPublish(command: Command): void {
     .option('--fallback <file>', 'page for unknown paths (default: index.html when it is the only page)')
     .option('--no-fallback', 'unknown paths show no page')
     .option('--passthrough <prefix>', 'path prefix that goes to the network, for data only (repeatable)', collect)
+    .option('--mirror <url>', 'URL of another server that has the same output (repeatable)', collect)
     .option('--headers <file>', 'JSON file with response headers: [{ "path": "**/*.html", "set": { "name": "value" } }]')
     .option(
       '--offline-days <days>',
@@ -160,6 +162,7 @@ function addPublish(command: Command): void {
         const said = {
           fallback: options.fallback,
           passthrough: options.passthrough,
+          mirrors: options.mirror,
           headers: options.headers === undefined ? undefined : await readHeaders(options.headers),
           offlineSeconds: options.offlineDays,
           activation: options.activation,

@@ -16,7 +16,7 @@ import { contentType, extensionOf, releaseManifest } from './release-manifest.js
 import { type SourceFile, scanFolder } from './scan-folder.js';
 import { selfCheck } from './self-check.js';
 import { chunkLimit, type ServingConfig, servingWarnings } from './serving-config.js';
-import { checkBase, checkPassthrough, ownFiles } from './site.js';
+import { checkBase, checkMirrors, checkPassthrough, ownFiles } from './site.js';
 import { warnings } from './warnings.js';
 
 /** What to publish, and how. */
@@ -33,6 +33,11 @@ export interface PublishOptions extends DeliveryOptions, ServingConfig {
   readonly fallback?: string | false | undefined;
   /** Path prefixes that go to the network, for data (an API). */
   readonly passthrough?: readonly string[] | undefined;
+  /**
+   * Other servers that get a copy of the output: absolute URLs of the folder, with a trailing slash. They must let the site's origin read
+   * (CORS). The worker asks them for what the site's own server does not have, or has wrong.
+   */
+  readonly mirrors?: readonly string[] | undefined;
   /** Response headers for the files that patterns name. */
   readonly headers?: readonly HeaderRule[] | undefined;
   /** How long the app may run without reaching the repository after its metadata has expired, in seconds. */
@@ -83,7 +88,9 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
   const paths = scan.files.map(({ path }) => path);
   const passthrough = checkPassthrough(options.passthrough ?? [], base, paths);
   const reportOnly = options.reportOnly === true;
-  const own = await ownFiles({ base, passthrough, reportOnly, roots: [...project.roots.values()], bundles: options.bundles });
+  const mirrors = checkMirrors(options.mirrors ?? []);
+  const roots = [...project.roots.values()];
+  const own = await ownFiles({ base, passthrough, mirrors, reportOnly, roots, bundles: options.bundles });
   const sources = await describeSources(scan.files, chunkLimit(options), options.onProgress);
   const otherEncoding = sources.filter(({ isUtf8 }) => !isUtf8).map(({ target }) => target.path);
   const delivery = await deliver(scan.files, otherEncoding, own, options);

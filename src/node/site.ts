@@ -24,6 +24,8 @@ export interface SiteOptions {
   readonly passthrough: readonly string[];
   /** Every version of the root metadata, as signed, oldest first. */
   readonly roots: readonly Uint8Array[];
+  /** Other servers that have the same output, as absolute URLs of the folder, with a trailing slash. */
+  readonly mirrors: readonly string[];
   /** Whether the worker only reports what it would have refused. */
   readonly reportOnly: boolean;
   /** Folder with `ed25519.js`, `worker.js`, `loader.js`, `loader.html` and `status.html`; the package's own by default. */
@@ -132,17 +134,43 @@ export function checkPassthrough(prefixes: readonly string[], base: string, path
   return [...new Set(prefixes)].sort();
 }
 
+/**
+ * Checks where the mirrors are. A browser asks nobody over plain HTTP from a page that came over HTTPS; on this machine it does.
+ *
+ * @param mirrors as given
+ * @returns their URLs, in the same order, without repetitions
+ * @throws `bad-option` when one is not an absolute URL of a folder, over HTTPS or on localhost
+ */
+export function checkMirrors(mirrors: readonly string[]): string[] {
+  for (const mirror of mirrors) {
+    const url = URL.canParse(mirror) ? new URL(mirror) : undefined;
+    const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && url.hostname === 'localhost');
+    if (!isSafe || url?.href !== mirror || !url.pathname.endsWith('/') || url.search !== '' || url.hash !== '') {
+      throw new PublisherError(
+        'bad-option',
+        `The mirror ${JSON.stringify(mirror)} must be the absolute URL of a folder, such as https://mirror.example/app/.`,
+      );
+    }
+  }
+  return [...new Set(mirrors)];
+}
+
 /** The fields stand in a fixed order, so that the same configuration is the same script. */
 function workerConfig(options: SiteOptions): string {
   const utf8 = new TextDecoder('utf-8', { fatal: true });
   const config: WorkerConfig = {
     roots: options.roots.map((root) => utf8.decode(root)),
-    metadata: METADATA_FOLDER,
-    targets: TARGETS_FOLDER,
+    metadata: withMirrors(METADATA_FOLDER, options.mirrors),
+    targets: withMirrors(TARGETS_FOLDER, options.mirrors),
     passthrough: options.passthrough,
     ...(options.reportOnly && { reportOnly: true }),
   };
   return JSON.stringify(config);
+}
+
+/** The site itself is asked first. */
+function withMirrors(folder: string, mirrors: readonly string[]): string | string[] {
+  return mirrors.length === 0 ? folder : [folder, ...mirrors.map((mirror) => mirror + folder)];
 }
 
 /** Whether a text is an absolute path as a URL parser gives it: no dot segments, query, fragment or characters that it would encode. */

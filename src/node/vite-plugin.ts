@@ -11,7 +11,7 @@ import { checkBase } from './site.js';
 
 /** Options of the plugin: those of `publish`, except what Vite's configuration says already. */
 export interface VouchsafeOptions
-  extends Pick<PublishOptions, 'fallback' | 'passthrough' | 'headers' | 'offlineSeconds' | 'expires' | 'bundles'>,
+  extends Pick<PublishOptions, 'fallback' | 'passthrough' | 'mirrors' | 'headers' | 'offlineSeconds' | 'expires' | 'bundles'>,
     Omit<DeliveryOptions, 'tombstone'>,
     ServingConfig {
   /** Folder to write: what gets deployed, instead of `build.outDir`. Relative to Vite's root; `published` by default. */

@@ -225,7 +225,7 @@ export class Store implements MetadataStore {
       const store = transaction.objectStore('violations');
       const [keys, values] = await Promise.all([store.getAllKeys(), store.getAll()]);
       const entries = keys.map((key, i) => [key, values[i] as StoredViolation] as const);
-      return new Map(entries.filter(([, violation]) => typeof violation?.code === 'string'));
+      return new Map(entries.filter(([, violation]) => isViolation(violation)).slice(-VIOLATIONS_KEPT));
     });
   }
 
@@ -307,6 +307,11 @@ function isWellFormed([name, key, value]: Change): boolean {
     default:
       return isBytes(value);
   }
+}
+
+function isViolation(value: Partial<Violation> | null | undefined): boolean {
+  const { code, message, during, time, facts } = value ?? {};
+  return [code, message, during].every((text) => typeof text === 'string') && typeof time === 'number' && facts instanceof Object;
 }
 
 /** Other failures have been told, and the store goes on without the database. */

@@ -14,8 +14,12 @@ export interface ChunkPorts {
   loadFile(hash: string): Promise<Uint8Array | undefined>;
   /** Left out for what is not to be kept. */
   saveFile?(hash: string, bytes: Uint8Array): Promise<unknown>;
-  /** Begins a download of the bytes from `start` to `end`, both included. */
-  download(start: number, end: number, cache: CacheMode): RangeDownload;
+  /** Servers that have the file. None is trusted. */
+  readonly mirrors: number;
+  /** Begins a download of the bytes from `start` to `end`, both included, from the mirror with this number. */
+  download(mirror: number, start: number, end: number, cache: CacheMode): RangeDownload;
+  /** Told of a mirror whose answer was refused, when another's was not. */
+  onMirrorFailure(error: unknown): void;
   /** Told what was wrong with the store, or with what is stored, before it is replaced. */
   onDamage(error: unknown): void;
 }
@@ -34,6 +38,8 @@ export class ChunkSource {
   /** The download under way, and the chunk that it brings next. It has those before `end`. */
   #run: { readonly download: RangeDownload; next: number; readonly end: number } | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  /** The last one whose answer was right. */
+  #mirror = 0;
   #isStopped = false;
 
   /**
@@ -82,6 +88,22 @@ export class ChunkSource {
   }
 
   async #downloaded(index: number): Promise<Uint8Array> {
+    const failures: unknown[] = [];
+    for (let tried = 0; tried < this.#ports.mirrors; tried++) {
+      try {
+        const bytes = await this.#downloadedFromOne(index);
+        failures.forEach(this.#ports.onMirrorFailure);
+        return bytes;
+      } catch (error) {
+        if (this.#isStopped) throw error;
+        failures.push(error);
+        this.#mirror = (this.#mirror + 1) % this.#ports.mirrors;
+      }
+    }
+    throw failures[0];
+  }
+
+  async #downloadedFromOne(index: number): Promise<Uint8Array> {
     try {
       return await this.#download(index, 'default');
     } catch (error) {
@@ -99,7 +121,7 @@ export class ChunkSource {
         while (end <= this.#last && end < index + RUN && !(await this.#isStored(this.#chunks.sha256[end] ?? ''))) end++;
         if (this.#isStopped) throw new VouchsafeError('unreachable', 'Nobody reads this file any more.');
         const { size } = this.#chunks;
-        const download = this.#ports.download(index * size, Math.min(end * size, this.#length) - 1, cache);
+        const download = this.#ports.download(this.#mirror, index * size, Math.min(end * size, this.#length) - 1, cache);
         this.#run = { download, next: index, end };
       }
       const run = this.#run;

@@ -12,15 +12,23 @@ import { fileKey } from './verified-files.js';
 /** The large files of a release, whose chunks are signed one by one. */
 export class ChunkedFiles {
   readonly #store: Store;
-  readonly #targets: () => string;
+  readonly #targets: () => readonly string[];
   readonly #onDamage: (error: unknown) => void;
+  readonly #onMirrorFailure: (error: unknown) => void;
 
   /**
    * @param store where chunks are kept
-   * @param targets gives the absolute URL of the targets folder, with a trailing slash
+   * @param targets gives the absolute URLs of the targets folder, with a trailing slash, in the order to ask them
    * @param onDamage told of what was wrong with the store
+   * @param onMirrorFailure told of a server whose answer was refused, when another's was not
    */
-  constructor(store: Store, targets: () => string, onDamage: (error: unknown) => void) {
+  constructor(
+    store: Store,
+    targets: () => readonly string[],
+    onDamage: (error: unknown) => void,
+    onMirrorFailure: (error: unknown) => void,
+  ) {
+    this.#onMirrorFailure = onMirrorFailure;
     this.#store = store;
     this.#targets = targets;
     this.#onDamage = onDamage;
@@ -63,22 +71,25 @@ export class ChunkedFiles {
 
   #open({ manifest, consistentSnapshot }: Release, file: TargetFile, end: number, isKept: boolean): ChunkSource {
     const chunks = manifest.chunks.get(file.path) ?? { size: file.length, sha256: [] };
-    const url = this.#targets() + targetLocation(file, consistentSnapshot);
+    const mirrors = this.#targets();
+    const name = targetLocation(file, consistentSnapshot);
     const ports = {
       storedHashes: () => this.#store.storedHashes(),
       loadFile: (hash: string) => this.#store.loadFile(hash),
       ...(isKept && { saveFile: (hash: string, bytes: Uint8Array) => this.#store.saveFiles(new Map([[hash, bytes]])) }),
-      download: (first: number, last: number, cache: CacheMode) =>
+      mirrors: mirrors.length,
+      download: (mirror: number, first: number, last: number, cache: CacheMode) =>
         // A name without a hash may stand for another content tomorrow.
         new RangeDownload(
           (target, init) => fetch(target, init),
-          url,
+          mirrors[mirror] + name,
           first,
           last,
           DEFAULT_LIMITS,
           cache === 'default' && !consistentSnapshot ? 'no-cache' : cache,
         ),
       onDamage: this.#onDamage,
+      onMirrorFailure: this.#onMirrorFailure,
     };
     return new ChunkSource({ path: file.path, length: file.length, chunks }, end, ports);
   }

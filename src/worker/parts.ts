@@ -36,6 +36,7 @@ export function partsOf(config: WorkerConfig): ReplyParts {
     const { active } = releases;
     if (active) await reporter.send(active.manifest.reporting, active.id);
   };
+  const onMirrorFailure = (error: unknown): void => void violations.record(error, 'update');
   const onDamage = (error: unknown): void => void violations.record(error, 'storage');
   const refresher = (): Refresher =>
     new Refresher({
@@ -44,10 +45,10 @@ export function partsOf(config: WorkerConfig): ReplyParts {
       fetch: (url, init) => fetch(url, init),
       metadataUrl: urls(config.metadata, scope),
       targetsUrl: urls(config.targets, scope),
-      onMirrorFailure: (error) => void violations.record(error, 'update'),
+      onMirrorFailure,
     });
   const files = new VerifiedFiles(store, refresher, (path) => releases.older(path), onDamage);
-  const chunks = new ChunkedFiles(store, () => urls(config.targets, scope)[0] ?? '', onDamage);
+  const chunks = new ChunkedFiles(store, () => urls(config.targets, scope), onDamage, onMirrorFailure);
   const releases: Releases = new Releases(config, store, violations, clients, (file, consistentSnapshot) =>
     files.read({ consistentSnapshot }, file),
   );

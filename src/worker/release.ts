@@ -64,9 +64,9 @@ export async function releaseId(metadata: TrustedMetadata): Promise<string> {
   return `${snapshot.version}-${hashes.sha256?.slice(0, 16)}`;
 }
 
-/** The same release, pinned by newer metadata. */
-export function renewed(release: Release, metadata: TrustedMetadata): Release {
-  return { ...release, ...pinnedBy(metadata, metadata.root) };
+/** The same release, pinned by newer metadata, or under a newer root. */
+export function renewed(release: Release, metadata: TrustedMetadata, newest = metadata.root): Release {
+  return { ...release, ...pinnedBy(metadata, newest) };
 }
 
 /** A piece of a release that is stored under its own hash: a file, or one of the chunks of a large file. */

@@ -29,6 +29,7 @@ export class Releases {
   /** Other releases: those that pages stay on, and the last one before the active one. */
   readonly #others = new Map<string, ReleaseRecord>();
   readonly #restored = new Map<string, Promise<Release | undefined>>();
+  readonly #targets = new WeakMap<ReleaseRecord, Promise<Release['targets'] | undefined>>();
 
   /**
    * @param config the worker's configuration
@@ -134,8 +135,20 @@ export class Releases {
 
   /** The files that the releases before the newest have under a target path. */
   async older(path: string): Promise<TargetFile[]> {
-    const others = await Promise.all([...this.#others.keys()].map((key) => this.get(key)));
-    return [this.#active, ...others].flatMap((release) => release?.targets.get(path) ?? []);
+    const others = await Promise.all([...this.#others.values()].map((record) => this.#targetsOf(record)));
+    return [this.#active?.targets, ...others].flatMap((targets) => targets?.get(path) ?? []);
+  }
+
+  /** By the metadata alone: a manifest may have to be downloaded, and a download asks for this. */
+  #targetsOf(record: ReleaseRecord): Promise<Release['targets'] | undefined> {
+    const known =
+      this.#targets.get(record) ??
+      restore(this.roots, this.#storedRoots, record, Date.now()).then(
+        ({ metadata }) => metadata.targets?.files,
+        () => undefined,
+      );
+    this.#targets.set(record, known);
+    return known;
   }
 
   /**
@@ -145,7 +158,7 @@ export class Releases {
    * @throws `storage`, `quota`
    */
   async renew(id: string, metadata: TrustedMetadata): Promise<'active' | 'staged' | undefined> {
-    if (metadata.root.version > (this.#active?.trusted.root.version ?? 0)) await this.#checkAgain(metadata);
+    await this.checkAgain();
     if (id === this.#active?.id) {
       this.#active = renewed(this.#active, metadata);
       await this.#store.saveRelease(this.#active.key, this.#active.record);
@@ -159,15 +172,26 @@ export class Releases {
     return undefined;
   }
 
-  /** A new root may have taken back the keys that a release was signed with. */
-  async #checkAgain({ root }: TrustedMetadata): Promise<void> {
-    this.#storedRoots = new Map(this.#storedRoots).set(root.version, root.bytes);
-    this.#restored.clear();
+  /** A root that came since may have taken back the keys that a release was signed with. @throws nothing */
+  async checkAgain(): Promise<void> {
     const { roots } = await this.#store.loadState();
+    if (Math.max(0, ...roots.keys()) <= (this.#active?.trusted.root.version ?? 0)) return;
     this.#storedRoots = roots;
-    const again = (release: Release | undefined) => release && this.#restore(release.key, new Map([[release.key, release.record]]));
-    this.#active = await again(this.#active);
-    this.#staged = await again(this.#staged);
+    this.#restored.clear();
+    this.#active = await this.#again(this.#active);
+    this.#staged = await this.#again(this.#staged);
+  }
+
+  /** By the metadata alone: whether the manifest can be read is no question of trust. */
+  async #again(release: Release | undefined): Promise<Release | undefined> {
+    if (!release) return undefined;
+    try {
+      const { metadata, newest } = await restore(this.roots, this.#storedRoots, release.record, Date.now());
+      return renewed(release, metadata, newest);
+    } catch (error) {
+      await this.#violations.record(error, 'storage');
+      return undefined;
+    }
   }
 
   /** Keeps a complete release beside the active one. @throws `storage`, `quota` */

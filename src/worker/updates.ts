@@ -1,4 +1,4 @@
-import type { Freshness, ReleaseSummary, UpdateResult } from '../messages/messages.js';
+import type { Freshness, Progress, ReleaseSummary, UpdateResult } from '../messages/messages.js';
 import type { Store } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { Refresher } from '../tuf/refresher.js';
@@ -168,6 +168,8 @@ export class Updates {
       return result;
     } catch (error) {
       this.#failure = asVouchsafeError(error);
+      // Also when nothing that the new keys signed is there yet.
+      await releases.checkAgain();
       // To be offline is no violation. An answer that is not the repository's is one.
       if (this.#failure.code !== 'unreachable' || this.#failure.facts.status !== undefined)
         await violations.record(error, 'update');
@@ -202,7 +204,10 @@ export class Updates {
     // Which release is staged and which active is only clear when none is on its way from one to the other.
     await this.#activating;
     const renewed = await releases.renew(id, metadata);
-    if (renewed === 'active') return { outcome: 'current' };
+    if (renewed === 'active') {
+      await this.#replaceLost();
+      return { outcome: 'current' };
+    }
     if (renewed === 'staged' && releases.staged) return { outcome: 'staged', release: summaryOf(releases.staged) };
     const { consistentSnapshot } = metadata.root;
     const release = await releaseOf(metadata, metadata.root, (file) => files.read({ consistentSnapshot }, file));
@@ -217,10 +222,23 @@ export class Updates {
     return { outcome: 'staged', release: summaryOf(release) };
   }
 
+  /** A browser that evicts, or a script of the page, may have taken files without which the app does not start offline. */
+  async #replaceLost(): Promise<void> {
+    const { releases, store, violations } = this.#parts;
+    // Without a database nothing is kept, and everything would come again each time.
+    if (!releases.active || store.kept === 'memory') return;
+    await this.#storeFiles(releases.active, () => {}).catch((error) => violations.record(error, 'update'));
+  }
+
   async #stageFiles(release: Release): Promise<void> {
-    const { releases, files, chunks, store, violations, announce } = this.#parts;
+    const { releases, announce } = this.#parts;
     releases.arriving = release;
     await releases.collect();
+    await this.#storeFiles(release, (progress) => void announce({ vouchsafe: 'progress', progress }));
+  }
+
+  async #storeFiles(release: Release, onProgress: (progress: Progress) => void): Promise<void> {
+    const { releases, files, chunks, store, violations } = this.#parts;
     await stageFiles(release, {
       storedHashes: () => store.storedHashes(),
       download: (file) => files.download(release, file),
@@ -235,7 +253,7 @@ export class Updates {
         }
       },
       onMissing: (error) => void violations.record(error, 'update'),
-      onProgress: (progress) => void announce({ vouchsafe: 'progress', progress }),
+      onProgress,
     });
   }
 

@@ -193,28 +193,6 @@ test('C8 storage that may not be used is no reason not to run, verified from the
   ).toBe('refused');
 });
 
-test('a database that a page holds hostage makes a refusal, and no more', async ({ page, publishSite }) => {
-  const site = await publishSite(FIXTURE_APP);
-  await openApp(page, site.url);
-  const hostage = await page.context().newPage();
-  await hostage.goto(site.url);
-  await hostage.evaluate(async () => {
-    const [{ name = '' } = {}] = await indexedDB.databases();
-    await new Promise((resolve, reject) => {
-      const opening = indexedDB.open(name, 99);
-      opening.onsuccess = () => resolve(Object.assign(window, { held: opening.result }));
-      opening.onerror = reject;
-    });
-  });
-  await stopWorker(hostage);
-  const since = site.server.requests.length;
-  await expectRefusalPage(page, site.url, 'storage');
-  expect(requestsPastTheWorker(site, since)).toEqual([]);
-  await hostage.close();
-  await expect.poll(async () => (await page.reload())?.status()).toBe(200);
-  expect(await proofOf(page)).toEqual(EVERYTHING);
-});
-
 test('a navigation that starts a stopped worker is not sent to the network as well', async ({ page, publishSite }) => {
   const site = await publishSite(FIXTURE_APP);
   await openApp(page, site.url);
@@ -278,54 +256,4 @@ test('the repository’s own files are no pages', async ({ page, publishSite, fo
   expect(await releaseShown(page)).toBe('one');
   expect(await update(page)).toEqual({ outcome: 'current' });
   await expectViolation(page, { code: 'not-found', during: 'request', facts: { url: `${site.url}vouchsafe/metadata/` } });
-});
-
-test('C7 whatever a page script writes into the store, the app comes from verified bytes', async ({
-  page,
-  publishSite,
-  folder,
-}) => {
-  const site = await publishSite(await makeRelease(folder, 'one'));
-  await openApp(page, site.url);
-  const since = site.server.requests.length;
-  const write = (edit: string) =>
-    page.evaluate(async (source) => {
-      const [{ name = '' } = {}] = await indexedDB.databases();
-      const database = await new Promise<IDBDatabase>((resolve, reject) => {
-        const opening = indexedDB.open(name);
-        opening.onsuccess = () => resolve(opening.result);
-        opening.onerror = () => reject(opening.error);
-      });
-      const transaction = database.transaction([...database.objectStoreNames], 'readwrite');
-      new Function('store', `return (async () => { ${source} })()`)((part: string) => transaction.objectStore(part));
-      await new Promise((resolve, reject) => {
-        transaction.oncomplete = resolve;
-        transaction.onabort = reject;
-      });
-      database.close();
-    }, edit);
-  const edits = {
-    'other bytes in every file': `store('files').openCursor().onsuccess = ({ target: { result: cursor } }) => {
-      if (!cursor) return; cursor.update(new TextEncoder().encode('<script>window.evil = 1</script>')); cursor.continue(); }`,
-    'no bytes at all': `store('files').openCursor().onsuccess = ({ target: { result: cursor } }) => {
-      if (!cursor) return; cursor.update('window.evil = 1'); cursor.continue(); }`,
-    'a release that is none': `store('releases').put({ rootVersion: 'latest', timestamp: 1, snapshot: null }, 'active')`,
-    'releases that are no objects': `store('releases').put(null, 'active'); store('releases').put(7, 'staged'); store('releases').put('x', 'retired')`,
-    'the active release as the staged one': `store('releases').get('active').onsuccess = ({ target }) => store('releases').put(target.result, 'staged')`,
-    'metadata that is none': `for (const role of ['timestamp', 'snapshot', 'targets']) store('metadata').put('{}', role)`,
-    'roots that are none': `store('roots').put('x', 1); store('roots').put(new Uint8Array(3), 2); store('roots').put({}, 3)`,
-    nothing: `for (const name of ['releases', 'metadata', 'roots', 'files', 'violations']) store(name).clear()`,
-  };
-  for (const [name, edit] of Object.entries(edits)) {
-    await test.step(name, async () => {
-      await write(edit);
-      await stopWorker(page);
-      await page.goto(site.url);
-      expect(await releaseShown(page)).toBe('one');
-      expect(await proofOf(page)).toEqual(EVERYTHING);
-      expect(await page.evaluate(() => 'evil' in window)).toBe(false);
-      expect(await update(page)).toMatchObject({ outcome: expect.stringMatching(/^(current|staged)$/) });
-    });
-  }
-  expect(requestsPastTheWorker(site, since)).toEqual([]);
 });

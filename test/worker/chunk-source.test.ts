@@ -75,8 +75,10 @@ const ports = (): ChunkPorts => ({
     saved.push(hash);
     stored.set(hash, bytes);
   },
-  download: (start, end, cache) => new RangeDownload(fetch, URL, start, end, LIMITS, cache),
+  mirrors: 1,
+  download: (_mirror, start, end, cache) => new RangeDownload(fetch, URL, start, end, LIMITS, cache),
   onDamage: (error) => damage.push(error),
+  onMirrorFailure: (error) => damage.push(error),
 });
 
 const sourceOf = (end = file.length - 1, changes: Partial<ChunkPorts> = {}) =>
@@ -93,6 +95,43 @@ const put = (index: number, bytes = file.slice(index * chunks.size, (index + 1) 
 
 describe('ChunkSource', () => {
   beforeEach(() => setUp(1005, 10));
+
+  test('A13 goes on with the next mirror where one withholds or corrupts, and stays with it', async () => {
+    const mirrors: number[] = [];
+    const failures: unknown[] = [];
+    const source = sourceOf(file.length - 1, {
+      mirrors: 3,
+      download: (mirror, start, end, cache) => {
+        mirrors.push(mirror);
+        const withheld = async () => new Response(null, { status: 404 });
+        const corrupt = async () => new Response(new Uint8Array(end + 1 - start), { status: 206 });
+        return new RangeDownload([withheld, corrupt, fetch][mirror] ?? fetch, URL, start, end, LIMITS, cache);
+      },
+      onMirrorFailure: (error) => failures.push(error),
+    });
+    expect(await bytesOf(0, file.length - 1, source)).toEqual(file);
+    // Twice each: an HTTP cache may have been to blame.
+    expect(mirrors.slice(0, 5)).toEqual([0, 0, 1, 1, 2]);
+    expect(new Set(mirrors.slice(5))).toEqual(new Set([2]));
+    expect(failures).toMatchObject([{ code: 'unreachable' }, { code: 'mismatch' }]);
+  });
+
+  test('A13 throws what the first mirror did when none has the file', async () => {
+    const withheld = async () => new Response(null, { status: 404 });
+    const source = sourceOf(file.length - 1, {
+      mirrors: 2,
+      download: (mirror, start, end, cache) =>
+        new RangeDownload(
+          mirror === 0 ? withheld : async () => new Response('evil', { status: 206 }),
+          URL,
+          start,
+          end,
+          LIMITS,
+          cache,
+        ),
+    });
+    await expect(source.read(0)).rejects.toMatchObject({ code: 'unreachable' });
+  });
 
   test('whatever part is asked for, whatever is stored, whether the server knows ranges or not: the right bytes', async () => {
     await fc.assert(

@@ -1,0 +1,270 @@
+import type { Page } from '@playwright/test';
+import { expect, requestsPastTheWorker, targetFile, test } from './fixtures.js';
+import { expectViolation, openApp, statusOf, stopWorker, update, wipeStoredFiles } from './page-actions.js';
+import { makeSmallRelease, shownBy, whole } from './small-app.js';
+
+/**
+ * Runs a script of the page on the store: `store(name)` is an object store of a readwrite transaction on all, `each(name, change)` replaces
+ * every record by what `change(value, key)` returns, `rotate(name, change)` by what `change(value, next)` returns.
+ */
+function editStore(page: Page, edit: string): Promise<void> {
+  return page.evaluate(async (source) => {
+    const [{ name = '' } = {}] = await indexedDB.databases();
+    const database = await new Promise<IDBDatabase>((resolve, reject) => {
+      const opening = indexedDB.open(name);
+      opening.onsuccess = () => resolve(opening.result);
+      opening.onerror = () => reject(opening.error);
+    });
+    const transaction = database.transaction([...database.objectStoreNames], 'readwrite');
+    const store = (part: string) => transaction.objectStore(part);
+    const each = (part: string, change: (value: unknown, key: IDBValidKey) => unknown) => {
+      store(part).openCursor().onsuccess = ({ target }) => {
+        const cursor = (target as IDBRequest<IDBCursorWithValue | null>).result;
+        if (!cursor) return;
+        cursor.update(change(cursor.value, cursor.key));
+        cursor.continue();
+      };
+    };
+    const rotate = (part: string, change: (value: unknown, next: unknown) => unknown) => {
+      const keys = store(part).getAllKeys();
+      const values = store(part).getAll();
+      values.onsuccess = () =>
+        keys.result.forEach((key, i) => {
+          const next = values.result[(i + 1) % keys.result.length];
+          store(part).put(change(values.result[i], next), key);
+        });
+    };
+    const ended = new Promise((resolve, reject) => {
+      transaction.oncomplete = resolve;
+      transaction.onabort = () => reject(transaction.error);
+    });
+    new Function('store', 'each', 'rotate', source)(store, each, rotate);
+    await ended;
+    database.close();
+  }, edit);
+}
+
+/** What a page script that wants another release, other bytes or nothing at all to run can write. */
+const EDITS = {
+  'the active pointer to another stored release': `each('releases', (value, key) => { if (key.startsWith('1-')) store('state').put(key, 'active'); return value; })`,
+  'the active pointer to no release': `store('state').put('9-nonsense', 'active'); store('state').put('../', 'staged')`,
+  'pointers that are no keys': `for (const name of ['active', 'staged', 'activation', 'lot']) store('state').put({ evil: 1 }, name)`,
+  'pins to another release': `each('releases', (value, key) => { each('pins', (pin) => ({ ...pin, release: key })); return value; })`,
+  'pins to no release': `each('pins', (pin) => ({ ...pin, release: 'nonsense' }))`,
+  'pins that are none': `each('pins', () => 'evil'); store('pins').put({ release: 1, time: 'x' }, 'x')`,
+  'packs with each other’s keys': `rotate('packs', (_, next) => next)`,
+  'altered packs': `each('packs', (pack) => new Uint8Array(pack.length).fill(59))`,
+  'packs that are none': `each('packs', () => 'window.evil = 1')`,
+  'indexes with wrong offsets': `each('indexes', ({ hashes, ends }) => ({ hashes, ends: ends.map((end) => end - 3) }))`,
+  'indexes with offsets outside of the pack': `each('indexes', ({ hashes, ends }) => ({ hashes, ends: ends.map(() => 4294967295) }))`,
+  'indexes with each other’s hashes': `each('indexes', ({ hashes, ends }) => ({ hashes: hashes.split(' ').reverse().join(' '), ends }))`,
+  'indexes that are none': `each('indexes', () => ({ hashes: 7, ends: 'evil' }))`,
+  'packs deleted': `store('packs').clear()`,
+  'release records of each other': `rotate('releases', (_, next) => next)`,
+  'release records with each other’s parts': `rotate('releases', (value, { targets }) => ({ ...value, targets }))`,
+  'altered release records': `each('releases', (value) => ({ ...value, targets: value.targets.map((byte) => byte ^ 1) }))`,
+  'release records that are none': `each('releases', () => ({ rootVersion: 'latest', timestamp: 1 }))`,
+  'another policy of activation': `store('state').put('never', 'activation')`,
+  'no violations': `store('violations').clear()`,
+  'forged violations': `for (let i = 0; i < 2000; i++) store('violations').put({ code: 'mismatch', message: 'forged', facts: {}, time: Date.now(), during: 'request' }, i)`,
+  'violations that are none': `store('violations').put({ code: 'mismatch' }, 20000); store('violations').put({ code: 'expired', facts: null }, 20001); store('violations').put(null, 20002)`,
+  'roots and metadata that are none': `each('roots', () => 'x'); store('roots').put(new Uint8Array(3), 2); each('metadata', () => new Uint8Array(3))`,
+  'no roots and no metadata': `store('roots').clear(); store('metadata').clear()`,
+  nothing: `for (const name of ['roots', 'metadata', 'releases', 'state', 'pins', 'packs', 'indexes', 'violations']) store(name).clear()`,
+};
+
+const IN_FIREFOX = [
+  'the active pointer to another stored release',
+  'pins to another release',
+  'packs with each other’s keys',
+  'indexes with offsets outside of the pack',
+  'release records with each other’s parts',
+  'violations that are none',
+  'no roots and no metadata',
+];
+
+test('C7 whatever a page script writes into the store, a page is whole and of one signed release, and it heals', async ({
+  page,
+  publishSite,
+  folder,
+  browserName,
+}) => {
+  const site = await publishSite(await makeSmallRelease(folder, 'one'));
+  await openApp(page, site.url);
+  // This one stays on the first release for as long as the store says so.
+  const old = await page.context().newPage();
+  await old.goto(site.url);
+  await site.publish(await makeSmallRelease(folder, 'two'));
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await page.reload();
+  expect(await shownBy(page)).toEqual(whole('two'));
+  const since = site.server.requests.length;
+  // It takes two seconds to stop a worker in Firefox: one edit of each part of the store will do there.
+  const edits = Object.entries(EDITS).filter(([name]) => browserName !== 'firefox' || IN_FIREFOX.includes(name));
+  for (const [name, edit] of edits) {
+    await test.step(name, async () => {
+      await editStore(page, edit);
+      const life = await stopWorker(page);
+      await page.goto(site.url);
+      const shown = await shownBy(page);
+      expect([whole('one'), whole('two')]).toContainEqual(shown);
+      // Who is pinned to what is the store's word, but nothing else than signed files come of it.
+      expect(['one', 'two', 'refused']).toContain((await shownBy(old)).data);
+      const status = await statusOf(page);
+      expect(status.life).not.toBe(life);
+      expect(status.violations.length).toBeLessThanOrEqual(100);
+      // A refusal is still recorded.
+      await page.evaluate((missing) => fetch(missing).catch(() => {}), `missing-${encodeURIComponent(name)}.txt`);
+
+      const result = await update(page);
+      expect(['current', 'staged', 'activated']).toContain(result.outcome);
+      await page.goto(site.url);
+      expect(await shownBy(page)).toEqual(whole('two'));
+      expect(await statusOf(page)).toMatchObject({ freshness: 'fresh', activation: 'navigation', storage: { kept: 'indexeddb' } });
+    });
+  }
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+  await expectViolation(page, { code: 'not-found', during: 'request' });
+  expect(await update(page)).toEqual({ outcome: 'current' });
+});
+
+/** Opens the database in a page that does not let go of it, and in Chromium and Firefox alike is not asked twice. */
+const HOSTAGES = {
+  'a connection of a higher version that ignores everybody': async (page: Page) => {
+    await page.evaluate(async () => {
+      const [{ name = '' } = {}] = await indexedDB.databases();
+      await new Promise((resolve, reject) => {
+        const opening = indexedDB.open(name, 99);
+        opening.onsuccess = () => resolve(Object.assign(window, { held: opening.result }));
+        opening.onerror = () => reject(opening.error);
+      });
+    });
+  },
+  'a transaction that never ends': async (page: Page) => {
+    await page.evaluate(async () => {
+      const [{ name = '' } = {}] = await indexedDB.databases();
+      const database = await new Promise<IDBDatabase>((resolve, reject) => {
+        const opening = indexedDB.open(name);
+        opening.onsuccess = () => resolve(opening.result);
+        opening.onerror = () => reject(opening.error);
+      });
+      const store = database.transaction([...database.objectStoreNames], 'readwrite').objectStore('state');
+      await new Promise<void>((resolve) => {
+        const goOn = () => {
+          store.get('active').onsuccess = () => {
+            resolve();
+            goOn();
+          };
+        };
+        goOn();
+      });
+    });
+  },
+};
+
+for (const [name, hold] of Object.entries(HOSTAGES)) {
+  test(`C8 while a page holds the database with ${name}, the app comes from the network, checked`, async ({
+    page,
+    publishSite,
+    folder,
+  }) => {
+    const site = await publishSite(await makeSmallRelease(folder, 'one'));
+    await openApp(page, site.url);
+    const hostage = await page.context().newPage();
+    await hostage.goto(site.url);
+    await hold(hostage);
+    const life = await stopWorker(page);
+    const since = site.server.requests.length;
+    await page.goto(site.url);
+    expect(await shownBy(page)).toEqual(whole('one'));
+    const status = await statusOf(page);
+    expect(status).toMatchObject({ storage: { kept: 'memory' }, freshness: 'fresh', active: { id: expect.stringMatching(/^1-/) } });
+    expect(status.life).not.toBe(life);
+    await expectViolation(page, { code: 'storage', during: 'storage' });
+    // From the network, and not from the page's own URLs.
+    expect(site.server.paths(since).some((path) => targetFile('data.txt').test(path))).toBe(true);
+    expect(requestsPastTheWorker(site, since)).toEqual([]);
+    site.server.lie({ match: targetFile('data.txt'), flip: 'middle' });
+    expect((await shownBy(page)).data).toBe('refused');
+    site.server.honest();
+    expect((await shownBy(page)).data).toBe('one');
+    await hostage.close();
+
+    await expect
+      .poll(async () => {
+        await page.evaluate(() => fetch('data.txt'));
+        return (await statusOf(page)).storage.kept;
+      })
+      .toBe('indexeddb');
+    // What was known while there was no database has been written: the release is there when nobody else is.
+    await site.publish(await makeSmallRelease(folder, 'two'));
+    expect(await update(page)).toMatchObject({ outcome: 'staged' });
+    await stopWorker(page);
+    await site.server.goOffline();
+    await page.goto(site.url);
+    expect(await shownBy(page)).toEqual(whole('two'));
+  });
+}
+
+test('C8 a database that is deleted while the worker runs, or evicted in part, is made anew', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await makeSmallRelease(folder, 'one'));
+  await openApp(page, site.url);
+  const since = site.server.requests.length;
+  const losses = {
+    'all of it': () => wipeStoredFiles(page),
+    packs: () => editStore(page, `store('packs').clear()`),
+    indexes: () => editStore(page, `store('indexes').clear()`),
+    releases: () => editStore(page, `store('releases').clear(); store('pins').clear()`),
+  };
+  for (const [name, lose] of Object.entries(losses)) {
+    await test.step(name, async () => {
+      await lose();
+      const { life } = await statusOf(page);
+      await page.goto(site.url);
+      expect(await shownBy(page)).toEqual(whole('one'));
+      if (test.info().project.name === 'chromium') expect((await statusOf(page)).life).toBe(life);
+      expect(await update(page)).toEqual({ outcome: 'current' });
+      await stopWorker(page);
+      await site.server.goOffline();
+      await page.goto(site.url);
+      expect(await shownBy(page)).toEqual(whole('one'));
+      expect(await statusOf(page)).toMatchObject({ storage: { kept: 'indexeddb' }, active: { id: expect.stringMatching(/^1-/) } });
+      await site.server.goOnline();
+    });
+  }
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+});
+
+test('C8 an update for which there is no room fails, and what runs goes on until there is', async ({
+  page,
+  publishSite,
+  folder,
+  browserName,
+}) => {
+  test.skip(browserName === 'firefox', 'nobody can set the quota of an origin there');
+  const site = await publishSite(await makeSmallRelease(folder, 'one'));
+  const session = await page.context().newCDPSession(page);
+  const { origin } = site.server;
+  // Before anything is stored: Chromium lets IndexedDB go on for a minute with what it was once granted.
+  await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 2_000_000 });
+  await openApp(page, site.url);
+  await site.publish(await makeSmallRelease(folder, 'two', 6_000_000));
+  for (let i = 0; i < 2; i++) {
+    expect(await update(page)).toMatchObject({ outcome: 'failed', refusal: { code: 'quota' }, freshness: 'fresh' });
+    await page.reload();
+    expect(await shownBy(page)).toEqual(whole('one'));
+    await stopWorker(page);
+  }
+  await page.reload();
+  expect(await shownBy(page)).toEqual(whole('one'));
+  await expectViolation(page, { code: 'quota', during: 'update' });
+  await session.send('Storage.overrideQuotaForOrigin', { origin });
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await page.reload();
+  expect(await shownBy(page)).toEqual(whole('two'));
+  expect(await statusOf(page)).toMatchObject({ storage: { kept: 'indexeddb' } });
+});

@@ -1,0 +1,79 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { HostileServer } from '../../dist/demo/hostile-server.js';
+import { expect, requestsPastTheWorker, targetFile, test } from './fixtures.js';
+import { expectViolation, openApp, update, violationsOf } from './page-actions.js';
+import { makeSmallRelease, shownBy, whole } from './small-app.js';
+
+/** A mirror serves another origin's pages. */
+function allowOrigins(mirror: HostileServer): void {
+  mirror.lie({ match: /^\/vouchsafe\//, headers: { 'access-control-allow-origin': '*' } });
+}
+
+test('A13 whichever of two servers withholds, corrupts or is silent, the other is used and it is reported', async ({
+  page,
+  publishSite,
+  serve,
+  folder,
+}) => {
+  const mirror = await serve(folder);
+  allowOrigins(mirror);
+  const makeRelease = async (name: string): Promise<string> => {
+    const directory = await makeSmallRelease(folder, name);
+    // Large enough for chunks of its own.
+    await writeFile(join(directory, 'film.bin'), name.repeat(1_000_000));
+    return directory;
+  };
+  const site = await publishSite(await makeRelease('one'), { mirrors: [mirror.url] });
+  mirror.out = site.out;
+  await openApp(page, site.url);
+  expect(await violationsOf(page)).toEqual([]);
+  const since = site.server.requests.length;
+
+  let releases = 1;
+  const expectNext = async (name: string): Promise<void> => {
+    releases++;
+    await site.publish(await makeRelease(name));
+    expect(await update(page), name).toMatchObject({ outcome: 'staged' });
+    await page.reload();
+    expect(await shownBy(page)).toEqual(whole(name));
+    expect(await page.evaluate(async () => (await (await fetch('film.bin')).text()).slice(0, 9))).toBe(name.repeat(9).slice(0, 9));
+  };
+  const attacks = [
+    ['gone', { match: /^\/vouchsafe\//, status: 404 }, 'unreachable'],
+    ['hung', { match: /^\/vouchsafe\//, drop: true }, 'unreachable'],
+    ['bent', { match: /^\/vouchsafe\/targets\//, flip: 'middle' }, 'mismatch'],
+    ['feign', { match: /^\/vouchsafe\//, body: '<!doctype html><title>Log in</title>' }, undefined],
+    [
+      'frozen',
+      { match: /timestamp\.json$/, body: await readFile(join(site.out, 'vouchsafe/metadata/timestamp.json')) },
+      'rollback',
+    ],
+  ] as const;
+  for (const [name, lie, code] of attacks) {
+    await test.step(name, async () => {
+      const end = site.server.lie(lie);
+      await expectNext(name);
+      // The one that lied is named, and nobody else.
+      if (code) await expectViolation(page, { code, during: 'update', facts: { url: expect.stringContaining(site.url) } });
+      end();
+    });
+  }
+  // The mirror is as little trusted as the site.
+  mirror.lie({ match: /^\/vouchsafe\//, headers: { 'access-control-allow-origin': '*' }, status: 200, body: 'evil' });
+  await expectNext('other');
+  await expectViolation(page, { during: 'update', facts: { url: expect.stringContaining(mirror.url) } });
+  // Both together can withhold, but not make anything of their own run.
+  site.server.lie({ match: /^\/vouchsafe\/targets\//, flip: 'first' });
+  await site.publish(await makeRelease('last'));
+  expect(await update(page)).toMatchObject({ outcome: 'failed', refusal: { code: 'mismatch' } });
+  await page.reload();
+  expect(await shownBy(page)).toEqual(whole('other'));
+  site.server.honest();
+  mirror.honest();
+  allowOrigins(mirror);
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  expect(releases).toBe(attacks.length + 2);
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+  expect(mirror.paths().some((path) => targetFile('film.bin').test(path))).toBe(true);
+});
