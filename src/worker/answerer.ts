@@ -49,7 +49,7 @@ export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Res
   if (wanted === 'network') return fetch(request).catch(() => Response.error());
   await parts.releases.open();
   // Unregistered by the signers; until its last page has gone the worker is still asked.
-  if (parts.releases.active?.manifest.tombstone) return fetch(request);
+  if (parts.releases.active?.manifest.tombstone) return fetch(request).catch(() => Response.error());
   if (wanted instanceof VouchsafeError) throw wanted;
   if (wanted === 'external') {
     const release = await releaseFor('subresource', event, parts);
@@ -67,7 +67,7 @@ export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Res
  * @param release the release of the request's page
  * @param request the request
  * @param parts what answers are made from
- * @returns the file, or why the request is refused; undefined when there is nothing to verify: data from elsewhere, a redirect
+ * @returns the file, or why the request is refused; undefined when there is nothing to verify: data from elsewhere, a redirect, an icon that is not there
  */
 export function expectedFile(
   release: Release,
@@ -80,7 +80,13 @@ export function expectedFile(
   if (wanted === 'external') return externalFile(release, request);
   const route = routeIn(release, new URL(request.url).pathname, wanted, scope);
   if (route?.kind === 'redirect') return undefined;
-  return (route && release.targets.get(route.path)) ?? noSuchFile(request);
+  const file = route && release.targets.get(route.path);
+  return file ?? (isGuessed(request) ? undefined : noSuchFile(request));
+}
+
+/** Browsers guess this name for every site; that it has none is neither an attack nor a mistake. */
+function isGuessed({ url }: Request): boolean {
+  return new URL(url).pathname === '/favicon.ico';
 }
 
 function externalFile({ manifest, targets }: Release, request: Request): TargetFile | VouchsafeError {
@@ -125,8 +131,7 @@ async function answerFrom(release: Release, purpose: Purpose, event: FetchEvent,
   }
   const file = route && targets.get(route.path);
   if (!file) {
-    // Browsers guess this name for every site; that it has none is neither an attack nor a mistake.
-    if (pathname === '/favicon.ico') return new Response(null, { status: 404 });
+    if (isGuessed(event.request)) return new Response(null, { status: 404 });
     throw noSuchFile(event.request);
   }
   try {

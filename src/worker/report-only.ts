@@ -1,9 +1,11 @@
 import { headersFor, matches } from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { checkFile, type TargetFile } from '../tuf/file.js';
-import { type AnswerParts, answer, expectedFile } from './answerer.js';
+import { answer, expectedFile } from './answerer.js';
 import { diagnose } from './diagnosis.js';
+import { refusalResponse, toRefusal } from './refusal.js';
 import type { Release } from './release.js';
+import type { ReplyParts } from './replies.js';
 import { routeRequest } from './route-request.js';
 import { fileKey } from './verified-files.js';
 
@@ -18,12 +20,13 @@ const COMPARED_UP_TO = 2 ** 26;
  * @param parts what verified answers are made from
  * @throws VouchsafeError for enforced paths
  */
-export async function answerReportOnly(event: FetchEvent, parts: AnswerParts): Promise<Response> {
+export async function answerReportOnly(event: FetchEvent, parts: ReplyParts): Promise<Response> {
   const { request } = event;
   const { config, scope, releases, updates, violations } = parts;
   const wanted = routeRequest(request, scope, config.passthrough);
-  if (wanted === 'network') return fetch(request);
+  if (wanted === 'network') return (await networkOf(request)) ?? unreachable(request);
   await releases.open();
+  if (releases.active?.manifest.tombstone) return (await networkOf(request)) ?? unreachable(request);
   if (wanted === 'document') {
     await updates.activateForNavigation();
     event.waitUntil(updates.look());
@@ -34,29 +37,47 @@ export async function answerReportOnly(event: FetchEvent, parts: AnswerParts): P
     return answer(event, parts);
   }
   if (release && event.resultingClientId) event.waitUntil(releases.pins.pin(event, release.key));
-  const response = await fetch(request);
+  const response = await networkOf(request);
+  if (!response) return unreachable(request);
   if (release && file) {
     const copy = response.clone();
     event.waitUntil(
-      compare(copy, file, release, releases.older(file instanceof VouchsafeError ? '' : file.path)).catch((error) =>
-        violations.record(error, 'report-only'),
+      compare(copy, request, file, release, releases.older(file instanceof VouchsafeError ? '' : file.path)).catch((error) =>
+        violations.record(error, 'report-only').then(parts.report),
       ),
     );
   }
   return response;
 }
 
+function networkOf(request: Request): Promise<Response | undefined> {
+  return fetch(request).catch(() => undefined);
+}
+
+/** To be offline is no violation, and what a page is told of it is what it would be told without the worker. */
+function unreachable(request: Request): Response {
+  // Of a navigation, too, in our own words: in Firefox one that fails in the worker counts against it, and the third unregisters it.
+  return refusalResponse(
+    request,
+    toRefusal(new VouchsafeError('unreachable', 'The site cannot be reached.', { url: request.url })),
+  );
+}
+
 async function compare(
   response: Response,
+  { method, url }: Request,
   file: TargetFile | VouchsafeError,
   { manifest }: Release,
   older: Promise<readonly TargetFile[]>,
 ): Promise<void> {
   if (file instanceof VouchsafeError) throw file;
-  // Of another origin's answer nothing can be read.
-  if (file.length > COMPARED_UP_TO || response.type === 'opaque') return;
+  const facts = { path: file.path, url: response.url || url, status: response.status };
+  if (response.type === 'opaqueredirect')
+    throw new VouchsafeError('redirected', 'The server redirects a page of the release.', facts);
+  // Of another origin's answer nothing can be read, and what is no whole file was hashed by nobody.
+  const isWhole = method === 'GET' && response.status !== 206 && response.status !== 304 && response.type !== 'opaque';
+  if (!isWhole || file.length > COMPARED_UP_TO) return;
   const bytes = new Uint8Array(await response.arrayBuffer());
-  const facts = { path: file.path, url: response.url, status: response.status };
   try {
     await checkFile(bytes, file, facts);
   } catch (error) {

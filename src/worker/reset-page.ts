@@ -1,4 +1,5 @@
 import { plainPage } from './plain-page.js';
+import type { Extend } from './updates.js';
 
 /** The field of the form that carries the token. */
 const TOKEN = 'token';
@@ -8,12 +9,28 @@ const TOKEN = 'token';
  */
 const POLICY = "; form-action 'self'; frame-ancestors 'none'; sandbox allow-forms";
 
+/** Milliseconds that a person has to read the page. Browsers end what a worker does in the background after five minutes. */
+const READ_WITHIN = 240_000;
+
 /** Of the page that was answered last; used once. A worker that was stopped has forgotten it, and shows the page once more. */
 let token: string | undefined;
+/** Lets the browser stop the worker again, and put a newer one in its place. */
+let forget = (): void => {};
 
-/** The page on which a person resets the app. To be answered to navigations only: what a script can fetch, it can read the token in. */
-export function resetPage(): Response {
+/**
+ * The page on which a person resets the app. To be answered to navigations only: what a script can fetch, it can read the token in.
+ *
+ * @param extend keeps the worker, which alone knows the token, alive while the page is read
+ */
+export function resetPage(extend: Extend): Response {
+  forget();
   token = crypto.randomUUID();
+  extend(
+    new Promise<void>((resolve) => {
+      forget = resolve;
+      setTimeout(resolve, READ_WITHIN);
+    }),
+  );
   return plainPage(
     200,
     'Reset this site',
@@ -34,6 +51,7 @@ have been revoked. After a reset your next visit trusts the server as much as a 
 export async function isConfirmed(request: Request): Promise<boolean> {
   const expected = token;
   token = undefined;
+  forget();
   if (request.method !== 'POST' || request.mode !== 'navigate' || !expected) return false;
   // A body in another form than a form's.
   const form = await request.formData().catch(() => undefined);

@@ -65,7 +65,7 @@ describe('a refusal as data', () => {
 
 describe('the page to reset the app', () => {
   test('cannot be framed, read or scripted, and says what is lost', async () => {
-    const page = resetPage();
+    const page = resetPage(() => {});
     expect(page.headers.get('content-security-policy')).toBe(
       "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; sandbox allow-forms",
     );
@@ -77,7 +77,7 @@ describe('the page to reset the app', () => {
   });
 
   test('only its own form, sent by a navigation, with its token, is a confirmation', async () => {
-    const shown = async () => /value="(.*?)"/.exec(await resetPage().text())?.[1] ?? '';
+    const shown = async () => /value="(.*?)"/.exec(await resetPage(() => {}).text())?.[1] ?? '';
     const form = (token: string) => ({ method: 'POST', body: new URLSearchParams({ token }) });
     const token = await shown();
     expect(await isConfirmed(request(form(token)))).toBe(true);
