@@ -1,0 +1,179 @@
+import { cp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FIXTURE_APP } from './fixture-app.js';
+import { expect, targetFile, test } from './fixtures.js';
+import { expectViolation, openApp, statusOf, stopWorker, wipeStoredFiles } from './page-actions.js';
+
+const CHUNK = 2 ** 18;
+
+/** Bytes that do not repeat, so that a wrong piece is seen. */
+function distinct(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0, state = 1; i < length; i++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[i] = state >>> 24;
+  }
+  return bytes;
+}
+
+/** A minute of a tone, uncompressed: every engine plays and seeks in it. */
+function wav(): Uint8Array {
+  const rate = 22_050;
+  const samples = 60 * rate;
+  const bytes = Buffer.alloc(44 + 2 * samples);
+  bytes.write('RIFF', 0);
+  bytes.writeUInt32LE(36 + 2 * samples, 4);
+  bytes.write('WAVEfmt ', 8);
+  bytes.writeUInt32LE(16, 16);
+  bytes.writeUInt16LE(1, 20);
+  bytes.writeUInt16LE(1, 22);
+  bytes.writeUInt32LE(rate, 24);
+  bytes.writeUInt32LE(2 * rate, 28);
+  bytes.writeUInt16LE(2, 32);
+  bytes.writeUInt16LE(16, 34);
+  bytes.write('data', 36);
+  bytes.writeUInt32LE(2 * samples, 40);
+  for (let i = 0; i < samples; i++) bytes.writeInt16LE(Math.round(3000 * Math.sin(i / 20)), 44 + 2 * i);
+  return bytes;
+}
+
+interface Answer {
+  status: number;
+  range: string | null;
+  length: string | null;
+  bytes: number[];
+}
+
+test('C5 ranges of small and of large files are answered with verified bytes, and media seeks', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const directory = join(folder, 'app');
+  await cp(FIXTURE_APP, directory, { recursive: true });
+  const large = distinct(3 * CHUNK * 2 + 1234);
+  const small = distinct(1000);
+  await writeFile(join(directory, 'large.bin'), large);
+  await writeFile(join(directory, 'small.bin'), small);
+  await writeFile(join(directory, 'tone.wav'), wav());
+  const site = await publishSite(directory, {
+    files: [
+      { path: '*.bin', keep: 'on-demand', optional: false },
+      { path: '*.wav', keep: 'on-demand', optional: false },
+    ],
+  });
+  await openApp(page, site.url);
+  // Kept when it is used, not before.
+  expect(site.server.paths().filter((path) => /\.(bin|wav)$/.test(path))).toEqual([]);
+
+  const ask = (path: string, headers: Record<string, string>, method = 'GET'): Promise<Answer> =>
+    page.evaluate(
+      async ([url, sent, how]) => {
+        const response = await fetch(url as string, { headers: sent as Record<string, string>, method: how as string });
+        const bytes = new Uint8Array(await response.arrayBuffer());
+        // Of what is long, the ends say enough.
+        const ends = bytes.length > 200 ? [...bytes.subarray(0, 100), ...bytes.subarray(-100)] : [...bytes];
+        const { status, headers: got } = response;
+        return { status, range: got.get('content-range'), length: got.get('content-length'), bytes: ends };
+      },
+      [path, headers, method] as const,
+    );
+  const part = (all: Uint8Array, start: number, end: number): number[] => {
+    const bytes = [...all.subarray(start, end + 1)];
+    return bytes.length > 200 ? [...bytes.slice(0, 100), ...bytes.slice(-100)] : bytes;
+  };
+  for (const [path, all] of [
+    ['small.bin', small],
+    ['large.bin', large],
+  ] as const) {
+    const last = all.length - 1;
+    const partly = (start: number, end: number) => ({
+      status: 206,
+      range: `bytes ${start}-${end}/${all.length}`,
+      length: String(end + 1 - start),
+      bytes: part(all, start, end),
+    });
+    const whole = { status: 200, range: null, length: String(all.length), bytes: part(all, 0, last) };
+    expect(await ask(path, { range: 'bytes=10-19' }), path).toEqual(partly(10, 19));
+    expect(await ask(path, { range: 'bytes=-7' }), path).toEqual(partly(last - 6, last));
+    expect(await ask(path, { range: `bytes=${last - 20}-` }), path).toEqual(partly(last - 20, last));
+    // Beyond the end: up to the end.
+    expect(await ask(path, { range: `bytes=500-${last + 99}` }), path).toEqual(partly(500, last));
+    expect(await ask(path, { range: `bytes=${last + 1}-` }), path).toMatchObject({ status: 416, range: `bytes */${all.length}` });
+    // A server may answer with the whole file, and does where the request is for more than one part or for another version.
+    expect(await ask(path, { range: 'bytes=0-1,5-6' }), path).toEqual(whole);
+    expect(await ask(path, { range: 'bytes=10-19', 'if-range': '"another"' }), path).toEqual(whole);
+    expect(await ask(path, {}), path).toEqual(whole);
+    expect(await ask(path, {}, 'HEAD'), path).toEqual({ ...whole, bytes: [] });
+    await expect(ask(path, {}, 'POST'), path).rejects.toThrow();
+  }
+  // Across the border of two chunks.
+  expect(await ask('large.bin', { range: `bytes=${CHUNK - 5}-${CHUNK + 4}` })).toMatchObject({
+    status: 206,
+    bytes: part(large, CHUNK - 5, CHUNK + 4),
+  });
+
+  const seeked = () =>
+    page.evaluate(async () => {
+      const audio = new Audio('tone.wav');
+      const heard = (type: string) =>
+        new Promise((resolve, reject) => {
+          audio.addEventListener(type, resolve, { once: true });
+          audio.addEventListener('error', () => reject(new Error(audio.error?.message)), { once: true });
+        });
+      audio.preload = 'auto';
+      await heard('loadedmetadata');
+      const arrived = heard('seeked');
+      audio.currentTime = 50;
+      await arrived;
+      return [Math.round(audio.duration), Math.round(audio.currentTime), audio.seekable.length];
+    });
+  expect(await seeked()).toEqual([60, 50, 1]);
+
+  // Stored by now: offline, and by a worker that has just started.
+  await site.server.goOffline();
+  await stopWorker(page);
+  expect(await seeked()).toEqual([60, 50, 1]);
+  expect(await ask('large.bin', { range: 'bytes=-5' })).toMatchObject({
+    status: 206,
+    bytes: part(large, large.length - 5, large.length - 1),
+  });
+  await site.server.goOnline();
+  expect((await statusOf(page)).violations.filter(({ during }) => during !== 'request')).toEqual([]);
+});
+
+test('C5 of a large file that the server altered, what comes before the altered chunk comes, and not one byte of that', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const directory = join(folder, 'app');
+  await cp(FIXTURE_APP, directory, { recursive: true });
+  const large = distinct(8 * CHUNK);
+  await writeFile(join(directory, 'large.bin'), large);
+  const site = await publishSite(directory);
+  await openApp(page, site.url);
+  await wipeStoredFiles(page);
+  site.server.lie({ match: targetFile('large.bin'), flip: 'middle' });
+  const read = () =>
+    page.evaluate(async () => {
+      const response = await fetch('large.bin');
+      const reader = response.body?.getReader();
+      let length = 0;
+      try {
+        for (;;) {
+          const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+          if (done) return ['whole', length];
+          length += value?.length ?? 0;
+        }
+      } catch {
+        return ['broken off', length];
+      }
+    });
+  const [end, length] = await read();
+  expect(end).toBe('broken off');
+  expect(length).toBeLessThanOrEqual(4 * CHUNK);
+  await expectViolation(page, { code: 'mismatch', during: 'request', facts: { path: 'large.bin' } });
+  site.server.honest();
+  expect(await read()).toEqual(['whole', large.length]);
+});
