@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HostileServer } from '../../dist/demo/hostile-server.js';
 import { expect, requestsPastTheWorker, targetFile, test } from './fixtures.js';
@@ -18,12 +18,7 @@ test('A13 whichever of two servers withholds, corrupts or is silent, the other i
 }) => {
   const mirror = await serve(folder);
   allowOrigins(mirror);
-  const makeRelease = async (name: string): Promise<string> => {
-    const directory = await makeSmallRelease(folder, name);
-    // Large enough for chunks of its own.
-    await writeFile(join(directory, 'film.bin'), name.repeat(1_000_000));
-    return directory;
-  };
+  const makeRelease = (name: string) => makeSmallRelease(folder, name);
   const site = await publishSite(await makeRelease('one'), { mirrors: [mirror.url] });
   mirror.out = site.out;
   await openApp(page, site.url);
@@ -37,7 +32,6 @@ test('A13 whichever of two servers withholds, corrupts or is silent, the other i
     expect(await update(page), name).toMatchObject({ outcome: 'staged' });
     await page.reload();
     expect(await shownBy(page)).toEqual(whole(name));
-    expect(await page.evaluate(async () => (await (await fetch('film.bin')).text()).slice(0, 9))).toBe(name.repeat(9).slice(0, 9));
   };
   const attacks = [
     ['gone', { match: /^\/vouchsafe\//, status: 404 }, 'unreachable'],
@@ -75,5 +69,5 @@ test('A13 whichever of two servers withholds, corrupts or is silent, the other i
   expect(await update(page)).toMatchObject({ outcome: 'staged' });
   expect(releases).toBe(attacks.length + 2);
   expect(requestsPastTheWorker(site, since)).toEqual([]);
-  expect(mirror.paths().some((path) => targetFile('film.bin').test(path))).toBe(true);
+  expect(mirror.paths().some((path) => targetFile('data.txt').test(path))).toBe(true);
 });
