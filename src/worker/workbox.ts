@@ -35,9 +35,11 @@ export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
     handler: { handle: ({ event }) => answerOrRefuse(event as FetchEvent, parts) },
     plugin: {
       // Recorded here: of what is refused, a strategy that has something else to answer with says nothing.
-      fetchDidSucceed: ({ request, response, event }) =>
+      fetchDidSucceed: ({ request, response, event, state }) =>
         verified(request, response, event, parts).catch(async (error) => {
           event.waitUntil(parts.violations.record(error, 'request').then(parts.report));
+          // What the strategy throws in the end need not say why.
+          if (state) state.refusal = error;
           throw error;
         }),
       // What does not match counts as not cached; the strategy asks the network then, and `fetchDidSucceed` checks that.
@@ -49,15 +51,12 @@ export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
         });
       },
       // A rejected `respondWith` makes Firefox load the network's page.
-      handlerDidError: async ({ request, error }) => refusalResponse(request, toRefusal(causeOf(error, request)), parts.scope),
+      handlerDidError: async ({ request, state }) => {
+        const offline = new VouchsafeError('unreachable', 'The site cannot be reached.', { url: request.url });
+        return refusalResponse(request, toRefusal(state?.refusal ?? offline), parts.scope);
+      },
     },
   };
-}
-
-/** Why a strategy has no answer. Workbox wraps what it was told; to be offline it calls a failure like any other. */
-function causeOf(error: Error & { readonly details?: { readonly error?: unknown } }, { url }: Request): VouchsafeError {
-  const cause = error.details?.error ?? error;
-  return cause instanceof VouchsafeError ? cause : new VouchsafeError('unreachable', 'The site cannot be reached.', { url }, cause);
 }
 
 /** The same bytes, checked, under the signed headers. */
