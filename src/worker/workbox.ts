@@ -34,7 +34,14 @@ export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
   return {
     handler: { handle: ({ event }) => answerOrRefuse(event as FetchEvent, parts) },
     plugin: {
-      fetchDidSucceed: ({ request, response, event }) => verified(request, response, event, parts),
+      // Recorded here: of what is refused, a strategy that has something else to answer with says nothing.
+      fetchDidSucceed: ({ request, response, event, state }) =>
+        verified(request, response, event, parts).catch(async (error) => {
+          event.waitUntil(parts.violations.record(error, 'request').then(parts.report));
+          // What the strategy throws in the end need not say why.
+          if (state) state.refusal = error;
+          throw error;
+        }),
       // What does not match counts as not cached; the strategy asks the network then, and `fetchDidSucceed` checks that.
       cachedResponseWillBeUsed: async ({ request, cachedResponse, event }) => {
         if (!cachedResponse) return null;
@@ -44,9 +51,9 @@ export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
         });
       },
       // A rejected `respondWith` makes Firefox load the network's page.
-      handlerDidError: async ({ request, error, event }) => {
-        event.waitUntil(parts.violations.record(error, 'request'));
-        return refusalResponse(request, toRefusal(error), parts.scope);
+      handlerDidError: async ({ request, state }) => {
+        const offline = new VouchsafeError('unreachable', 'The site cannot be reached.', { url: request.url });
+        return refusalResponse(request, toRefusal(state?.refusal ?? offline), parts.scope);
       },
     },
   };
@@ -57,6 +64,9 @@ async function verified(request: Request, response: Response, event: ExtendableE
   const wanted = routeRequest(request, parts.scope, parts.config.passthrough);
   if (wanted === 'network') return response;
   const purpose = wanted === 'document' || wanted === 'frame' ? wanted : 'subresource';
+  await parts.releases.open();
+  // Unregistered by the signers; until its last page has gone the worker is still asked.
+  if (parts.releases.active?.manifest.tombstone) return response;
   const release = await releaseFor(purpose, event as FetchEvent, parts);
   const file = expectedFile(release, request, parts);
   if (file instanceof VouchsafeError) throw file;
