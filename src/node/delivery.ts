@@ -105,13 +105,14 @@ export async function deliver(
 
 /**
  * What holds for our scripts and the loader page as targets: they are there to be compared with what the browser has, and no page asks the
- * worker for them. So they take no room, and none of them holds a release up.
+ * worker for them. So they take no room, and none of them holds a release up. The status page is wanted most when the server is out of reach.
  *
  * @param own our own files
  * @returns file rules; each names one file
  */
-export function ownFileRules({ scripts, loaderPage }: OwnFiles): FileRule[] {
-  return [...scripts, loaderPage].map(({ path }) => ({ path, keep: 'network-only', optional: true }));
+export function ownFileRules({ scripts, loaderPage, statusPage }: OwnFiles): FileRule[] {
+  const compared = [...scripts, loaderPage].map(({ path }): FileRule => ({ path, keep: 'network-only', optional: true }));
+  return [...compared, { path: statusPage.path, keep: 'precache', optional: true }];
 }
 
 /** @returns whether the app's files are written at their own URLs */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
+import { publish } from '../../dist/node/publish.js';
 import { expect, requestsPastTheWorker, targetFile, test } from './fixtures.js';
 import {
   expectViolation,
@@ -9,6 +10,7 @@ import {
   resourcesPastTheWorker,
   statusOf,
   stopWorker,
+  update,
   watchProblems,
   watchResponses,
   wipeStoredFiles,
@@ -108,6 +110,57 @@ for (const app of [swagger, monaco, viteApp]) {
       }
       await page.reload();
       await app.expectWhole(page);
+    });
+
+    test('C14 tabs of three releases are whole, each of its own, when the server has only the last one', async ({
+      page,
+      folder,
+      serve,
+    }) => {
+      test.slow();
+      const server = await serve(await app.publish(folder));
+      const directory = join(folder, 'app');
+      const targets = join(folder, 'out/vouchsafe/targets');
+      await openApp(page, server.url);
+      await app.expectWhole(page);
+      const tabs = [page];
+      for (const release of ['2', '3']) {
+        await writeFile(join(directory, 'which.txt'), release);
+        for (const path of Object.values(app.kinds)) {
+          // Every kind of file differs from one release to the next, and means the same.
+          if (/\.(js|css|html|map|md)$/.test(path)) await appendFile(join(directory, path), `\n`);
+        }
+        await rm(targets, { recursive: true });
+        await mkdir(targets);
+        await publish({ directory, out: join(folder, 'out'), project: join(folder, 'project'), lookSeconds: 0 });
+        expect(await update(page)).toMatchObject({ outcome: 'staged' });
+        const tab = await page.context().newPage();
+        await tab.goto(server.url);
+        await app.expectWhole(tab);
+        tabs.push(tab);
+      }
+      const life = await stopWorker(page);
+      const which = (tab: Page) =>
+        tab.evaluate(() =>
+          fetch('which.txt').then(
+            (response) => response.text(),
+            () => 'none',
+          ),
+        );
+      expect(await Promise.all(tabs.map(which))).toEqual(['none', '2', '3']);
+      // What the first tab has not asked for yet comes from its own release, in full.
+      const lengths = await page.evaluate(
+        (paths) => Promise.all(paths.map(async (path) => (await (await fetch(path)).arrayBuffer()).byteLength)),
+        Object.values(app.kinds),
+      );
+      const now = await Promise.all(Object.values(app.kinds).map(async (path) => (await stat(join(directory, path))).size));
+      const grown = Object.values(app.kinds).map((path) => (/\.(js|css|html|map|md)$/.test(path) ? 2 : 0));
+      expect(lengths).toEqual(now.map((size, i) => size - (grown[i] ?? 0)));
+      expect((await statusOf(page)).life).not.toBe(life);
+      // The one refusal is that of the file that the first release does not have.
+      expect((await statusOf(page)).violations.map(({ code, facts }) => [code, facts.url])).toEqual([
+        ['not-found', `${server.url}which.txt`],
+      ]);
     });
 
     test('A1 a first visit to a server that changes one file opens nothing until it is honest', async ({ page, folder, serve }) => {
