@@ -51,7 +51,7 @@ function get(page: Page, path: string): Promise<{ text: string; headers: Record<
         // As a script, so that the route for scripts answers.
         const script = Object.assign(document.createElement('script'), { src: url, type: 'text/plain' });
         document.head.append(script);
-        fetch(url).then(async (response) =>
+        void fetch(url).then(async (response) =>
           resolve({ text: await response.text(), headers: Object.fromEntries(response.headers) }),
         );
       }),
