@@ -29,7 +29,11 @@ describe('our own files', () => {
   test('are not kept by browsers, and hold no release up', async () => {
     const workspace = await Workspace.make(APP);
     await workspace.published();
-    expect((await wire(workspace)).files).toEqual(SCRIPTS.map((path) => ({ path, keep: 'network-only', optional: true })));
+    expect((await wire(workspace)).files).toEqual([
+      ...SCRIPTS.map((path) => ({ path, keep: 'network-only', optional: true })),
+      // Wanted most when the server is out of reach, whatever rules the app has.
+      { path: 'vouchsafe/index.html', keep: 'precache', optional: true },
+    ]);
   });
 
   test('a worker that is not built is no project to publish with', async () => {
