@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
@@ -22,7 +23,8 @@ export async function makeSmallRelease(folder: string, name: string, size = 0): 
     'style.css': `:root { --release: "${name}" }`,
     'data.txt': name,
     'lazy.js': `export const lazy = '${name}';`,
-    ...(size > 0 && { 'padding.txt': name.padEnd(size, '-') }),
+    // Nothing that repeats: large files are stored in chunks, and equal ones once.
+    ...(size > 0 && { 'padding.bin': randomBytes(size) }),
   };
   for (const [file, text] of Object.entries(files)) await writeFile(join(directory, file), text);
   return directory;
