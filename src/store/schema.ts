@@ -83,5 +83,5 @@ const KEYS_END = 2 ** 52;
 export async function nextKey(transaction: Transaction, ...names: ['violations'] | ['indexes', 'packs']): Promise<number> {
   await Promise.all(names.map((name) => transaction.objectStore(name).delete(IDBKeyRange.lowerBound(KEYS_END))));
   const last = await transaction.objectStore(names[0]).openKeyCursor(null, 'prev');
-  return Math.floor(last?.key ?? 0) + 1;
+  return Math.max(0, Math.floor(last?.key ?? 0)) + 1;
 }

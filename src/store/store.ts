@@ -35,6 +35,10 @@ export class Store implements MetadataStore {
   readonly #files: PackedFiles;
   /** What this life has read or written. */
   #memory = new Map<string, Change>();
+  /** Whether this life has seen what earlier ones stored. */
+  #hasRead = false;
+  /** What it has read or written one by one. */
+  readonly #seen = new Set<string>();
   /** What is not in the database yet. */
   #unsaved = new Map<string, Change>();
 
@@ -71,6 +75,7 @@ export class Store implements MetadataStore {
             return keys.map((key, i) => [name, key, values[i]] as unknown as Change);
           }),
         );
+        this.#hasRead = true;
         this.#memory = new Map(all.flat().filter(isWellFormed).map(byId));
         // What was changed while this was read.
         for (const [id, change] of this.#unsaved) this.#memory.set(id, change);
@@ -144,7 +149,7 @@ export class Store implements MetadataStore {
   async lot(): Promise<number> {
     await this.loadState();
     const drawn = Number(this.#memory.get('state lot')?.[2]);
-    if (Number.isInteger(drawn)) return drawn;
+    if (Number.isInteger(drawn) && drawn >= 0 && drawn < 100) return drawn;
     const lot = (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) % 100;
     await this.#write(['state', 'lot', `${lot}`]);
     return lot;
@@ -235,6 +240,7 @@ export class Store implements MetadataStore {
       const value: unknown = await this.#connection.run([name], 'readonly', (transaction) =>
         transaction.objectStore(name).get(key as never),
       );
+      this.#seen.add(id);
       if (!this.#unsaved.has(id)) this.#remember([name, key, value] as Change);
     } catch {
       // Told already.
@@ -263,13 +269,25 @@ export class Store implements MetadataStore {
   async #writeUnsaved(transaction: Transaction): Promise<void> {
     const changes = [...this.#unsaved];
     await Promise.all(
-      changes.map(([, [name, key, value]]) => {
+      changes.map(async ([id, [name, key, value]]) => {
         const store = transaction.objectStore(name);
+        // What this life never read may be newer than what it was given meanwhile: a rollback must not be written over it.
+        if (
+          !this.#hasRead &&
+          !this.#seen.has(id) &&
+          name === 'metadata' &&
+          value !== undefined &&
+          (await store.get(key as never)) !== undefined
+        )
+          return undefined;
         return value === undefined ? store.delete(key as never) : store.put(value as never, key as never);
       }),
     );
     await transaction.done;
-    for (const [id, change] of changes) if (this.#unsaved.get(id) === change) this.#unsaved.delete(id);
+    for (const [id, change] of changes) {
+      this.#seen.add(id);
+      if (this.#unsaved.get(id) === change) this.#unsaved.delete(id);
+    }
   }
 
   #state(): StoredState {
@@ -309,9 +327,13 @@ function isWellFormed([name, key, value]: Change): boolean {
   }
 }
 
+function isFacts(facts: unknown): boolean {
+  return facts instanceof Object && Object.values(facts).every((fact) => typeof fact === 'string' || typeof fact === 'number');
+}
+
 function isViolation(value: Partial<Violation> | null | undefined): boolean {
   const { code, message, during, time, facts } = value ?? {};
-  return [code, message, during].every((text) => typeof text === 'string') && typeof time === 'number' && facts instanceof Object;
+  return [code, message, during].every((text) => typeof text === 'string') && typeof time === 'number' && isFacts(facts);
 }
 
 /** Other failures have been told, and the store goes on without the database. */

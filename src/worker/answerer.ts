@@ -220,7 +220,8 @@ async function bodyOf(
   const source = chunks.open(release, file, part.end);
   const chunked = { ...part, chunks: signed };
   // An engine shows the part of a page that came before it broke off.
-  if (event.request.mode === 'navigate') return (await readPart(chunked, source.read)) as Uint8Array<ArrayBuffer>;
+  if (event.request.mode === 'navigate')
+    return (await readPart(chunked, source.read).finally(() => source.stop())) as Uint8Array<ArrayBuffer>;
   const finish = untilEnd(event);
   return chunkedBody(chunked, source.read, (error) => {
     source.stop();

@@ -4,6 +4,8 @@ import { checkFile, describe, type FileDigest, type TargetFile } from '../tuf/fi
 
 /** Bytes. Larger files are not tried out in other forms. */
 const LARGEST = 2 ** 22;
+/** Characters at the start and the end that are looked at with patterns. An attacker chooses them, and patterns may take the square of it. */
+const LOOKED_AT = 2 ** 13;
 const CARRIAGE_RETURN = 13;
 const LINE_FEED = 10;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
@@ -42,15 +44,16 @@ export async function diagnose(
     if (await anyFits(withOtherEnds(bytes), target)) return 'byte order mark or final line break differs';
   }
   const text = new TextDecoder().decode(bytes.subarray(0, LARGEST));
+  const head = text.slice(0, LOOKED_AT);
   const isShorter = bytes.length < target.length;
-  const isHtml = /^\s*(<!--.*?-->\s*)*<(!doctype html|html|head|body|meta|title|script)\b/is.test(text);
+  const isHtml = /^<(!doctype html|html|head|body|meta|title|script)\b/i.test(head.replace(/<!--.*?-->/gs, '').trimStart());
   const isSignedHtml = contentType.includes('html');
   // An app may have a page to sign in itself; altered by a CDN it has about the length that was signed.
   const isOwn = isSignedHtml && bytes.length > target.length / 2 && bytes.length < target.length * 2;
-  if (isHtml && !isOwn && isLogin(text)) return 'login page';
+  if (isHtml && !isOwn && isLogin(head)) return 'login page';
   if (isHtml && !isSignedHtml) return 'HTML instead of the file';
   const isText = /^text\/|json|xml|javascript/.test(contentType) && !text.includes('\0');
-  const isCut = chunks ? await startsWith(bytes, chunks) : !(isText && /[>}\])*;]\s*$/.test(text));
+  const isCut = chunks ? await startsWith(bytes, chunks) : !(isText && /[>}\])*;]\s*$/.test(text.slice(-LOOKED_AT)));
   if (isShorter && isCut) return 'truncated';
   return isText ? 'rewritten text, as by a CDN that minifies or injects' : 'unknown bytes';
 }

@@ -14,7 +14,10 @@ const LONGEST = 1000;
 /** An error as plain data, with long texts cut, for `postMessage`, the database and the refusal page. */
 export function toRefusal(error: unknown): Refusal {
   const { code, message, facts } = asVouchsafeError(error);
-  const cut = Object.entries(facts).map(([name, value]) => [name, typeof value === 'string' ? value.slice(0, LONGEST) : value]);
+  // Nothing but texts and numbers, whatever a page reports: it is stored, compared and sent as JSON.
+  const cut = Object.entries(facts).flatMap(([name, value]: [string, unknown]) =>
+    typeof value === 'string' ? [[name, value.slice(0, LONGEST)]] : typeof value === 'number' ? [[name, value]] : [],
+  );
   return { code, message: message.slice(0, LONGEST), facts: Object.fromEntries(cut) };
 }
 

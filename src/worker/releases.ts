@@ -2,6 +2,7 @@ import type { StoredRelease } from '../messages/messages.js';
 import type { WorkerConfig } from '../release/config.js';
 import { type Activation, fileRule } from '../release/manifest.js';
 import type { ReleaseRecord, Store } from '../store/store.js';
+import { VouchsafeError } from '../tuf/errors.js';
 import type { TargetFile } from '../tuf/file.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { type Asking, type OpenClients, Pins } from './pins.js';
@@ -88,6 +89,8 @@ export class Releases {
       for (const [key, record] of releases) if (key !== active && key !== staged) this.#others.set(key, record);
       this.#active ??= await this.#restore(active, releases);
       this.#staged ??= await this.#restore(staged, releases);
+      // What the database has is read when it is there again.
+      if (this.#store.kept === 'memory') this.#opening = undefined;
     } catch (error) {
       // The store may be there again a moment later.
       this.#opening = undefined;
@@ -100,7 +103,9 @@ export class Releases {
     if (!record) return undefined;
     try {
       const { metadata, newest } = await restore(this.roots, this.#storedRoots, record, Date.now());
-      return await releaseOf(metadata, newest, (file) => this.#readManifest(file, newest.consistentSnapshot), key);
+      const release = await releaseOf(metadata, newest, (file) => this.#readManifest(file, newest.consistentSnapshot), key);
+      // That the worker is to go, only the repository says, now: what is stored may be an old word, put back.
+      return release.manifest.tombstone ? undefined : release;
     } catch (error) {
       await this.#violations.record(error, 'storage');
       return undefined;
@@ -117,7 +122,10 @@ export class Releases {
     for (const release of [this.#active, this.#staged]) if (release?.key === key) return release;
     const restored = this.#restored.get(key) ?? this.#restore(key, this.#others);
     this.#restored.set(key, restored);
-    return restored;
+    const release = await restored;
+    // What could not be read now may be there the next time.
+    if (!release && this.#restored.get(key) === restored) this.#restored.delete(key);
+    return release;
   }
 
   /**
@@ -130,6 +138,9 @@ export class Releases {
     if (!this.#active) return undefined;
     const keys = await this.pins.ofRequest(event, this.#active.key);
     const releases = (await Promise.all(keys.map((key) => this.get(key)))).filter((release) => release !== undefined);
+    if (releases.length === 0 && keys.some((key) => this.#others.has(key))) {
+      throw new VouchsafeError('storage', 'The release that this page was opened with cannot be read.');
+    }
     return releases.find(hasFile) ?? releases[0] ?? this.#active;
   }
 
@@ -175,7 +186,9 @@ export class Releases {
   /** A root that came since may have taken back the keys that a release was signed with. @throws nothing */
   async checkAgain(): Promise<void> {
     const { roots } = await this.#store.loadState();
-    if (Math.max(0, ...roots.keys()) <= (this.#active?.trusted.root.version ?? 0)) return;
+    const known = this.#active?.trusted.root.version ?? 0;
+    // One by one: a page script can store more of them than a call takes arguments.
+    if (![...roots.keys()].some((version) => version > known)) return;
     this.#storedRoots = roots;
     this.#restored.clear();
     this.#active = await this.#again(this.#active);
@@ -237,6 +250,8 @@ export class Releases {
     }
     await this.#store.keep(new Set(this.#others.keys()), names);
     const pinned = await Promise.all([...clients.keys()].map((key) => this.get(key)));
+    // Which files a release has that cannot be opened, nobody can say; it may be one that only cannot be read at the moment.
+    if (!this.#active || [...clients.keys()].some((key, i) => !pinned[i] && this.#others.has(key))) return;
     const wanted = [this.#active, this.#staged, this.arriving, ...pinned].flatMap((release) => {
       if (!release) return [];
       return isShort ? hashesOf(release, (path) => isRequired(release, path)) : hashesOf(release);

@@ -33,7 +33,8 @@ export async function answerReportOnly(event: FetchEvent, parts: ReplyParts): Pr
   }
   const release = await releases.ofRequest(event, () => true);
   const file = release && expectedFile(release, request, parts);
-  if (release && file && 'path' in file && release.manifest.enforce.some((pattern) => matches(pattern, file.path))) {
+  const paths = [askedPath(request, scope), file && 'path' in file ? file.path : ''];
+  if (release?.manifest.enforce.some((pattern) => paths.some((path) => path === undefined || matches(pattern, path)))) {
     return answer(event, parts);
   }
   if (release && event.resultingClientId) event.waitUntil(releases.pins.pin(event, release.key));
@@ -48,6 +49,17 @@ export async function answerReportOnly(event: FetchEvent, parts: ReplyParts): Pr
     );
   }
   return response;
+}
+
+/** The path under the scope that is asked for; undefined when it cannot be decoded, which no honest link is. */
+function askedPath({ url }: Request, scope: URL): string | undefined {
+  const { origin, pathname } = new URL(url);
+  if (origin !== scope.origin || !pathname.startsWith(scope.pathname)) return '';
+  try {
+    return decodeURIComponent(pathname.slice(scope.pathname.length));
+  } catch {
+    return undefined;
+  }
 }
 
 function networkOf(request: Request): Promise<Response | undefined> {

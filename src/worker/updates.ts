@@ -160,7 +160,12 @@ export class Updates {
       await releases.open();
       await this.#checkClock();
       const repository = refresher();
-      const metadata = await repository.refresh();
+      const metadata = await repository.refresh().catch(async (error) => {
+        if (asVouchsafeError(error).code !== 'quota') throw error;
+        // Metadata is small, and without it the app freezes.
+        await releases.collect(true);
+        return repository.refresh();
+      });
       this.#newest = metadata;
       const result = await this.#take(metadata);
       this.#failure = undefined;
@@ -169,7 +174,7 @@ export class Updates {
     } catch (error) {
       this.#failure = asVouchsafeError(error);
       // Also when nothing that the new keys signed is there yet.
-      await releases.checkAgain();
+      await releases.checkAgain().catch((again) => violations.record(again, 'storage'));
       // To be offline is no violation. An answer that is not the repository's is one.
       if (this.#failure.code !== 'unreachable' || this.#failure.facts.status !== undefined)
         await violations.record(error, 'update');

@@ -1,10 +1,15 @@
 import type { Request, VetResult } from '../messages/messages.js';
+import { download } from '../tuf/download.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { checkFile, describe, inWords, type TargetFile } from '../tuf/file.js';
+import { DEFAULT_LIMITS } from '../tuf/limits.js';
 import { toRefusal } from './refusal.js';
 import type { Releases } from './releases.js';
 import type { Updates } from './updates.js';
 import type { Announce, ViolationLog } from './violation-log.js';
+
+/** Bytes. Longer than any worker script that somebody signs. */
+const LONGEST_SCRIPT = 2 ** 24;
 
 /** What vetting needs. */
 export interface VetParts {
@@ -52,11 +57,10 @@ async function compare({ registration, releases, updates, violations }: VetParts
   const path = url.startsWith(registration.scope) ? url.slice(registration.scope.length) : '';
   let bytes: Uint8Array;
   try {
-    const response = await fetch(url, { cache: 'no-store', redirect: 'error' });
-    if (!response.ok) return { isSigned: undefined };
-    bytes = new Uint8Array(await response.arrayBuffer());
-  } catch {
-    return { isSigned: undefined };
+    bytes = await download((target, init) => fetch(target, init), url, LONGEST_SCRIPT, DEFAULT_LIMITS, undefined, 'reload');
+  } catch (error) {
+    if ((error as VouchsafeError).code !== 'too-long') return { isSigned: undefined };
+    bytes = new Uint8Array();
   }
   await updates.updateFromNow();
   const signed = [updates.newest?.targets?.files, releases.active?.targets, releases.staged?.targets].flatMap(

@@ -3,7 +3,7 @@ import type { WorkerConfig } from '../release/config.js';
 import { headersFor } from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { checkFile } from '../tuf/file.js';
-import { expectedFile, releaseFor } from './answerer.js';
+import { answer, expectedFile, releaseFor } from './answerer.js';
 import { partsOf } from './parts.js';
 import { refusalResponse, toRefusal } from './refusal.js';
 import type { ReplyParts } from './replies.js';
@@ -70,7 +70,8 @@ async function verified(request: Request, response: Response, event: ExtendableE
   const release = await releaseFor(purpose, event as FetchEvent, parts);
   const file = expectedFile(release, request, parts);
   if (file instanceof VouchsafeError) throw file;
-  if (!file) return response;
+  // A signed redirect, or a name that browsers guess: the network has no say in either.
+  if (!file) return answer(event as FetchEvent, parts);
   // A response that cannot be read cannot be checked.
   if (response.type === 'opaque') {
     throw new VouchsafeError('forbidden', 'The answer of another origin cannot be read, so it cannot be verified.', {
