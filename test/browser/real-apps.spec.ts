@@ -19,6 +19,15 @@ import { monaco, swagger, viteApp } from './real-apps.js';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
+const CHUNK = 2 ** 18;
+
+/** What is compared of a file whose middle byte the server changed: the whole, or of a large file the chunk in the middle. */
+const compared = (bytes: Uint8Array): Uint8Array => {
+  if (bytes.length < 2 ** 20) return bytes;
+  const start = (bytes.length >> 1) - ((bytes.length >> 1) % CHUNK);
+  return bytes.subarray(start, start + CHUNK);
+};
+
 /** What the hostile server makes of a file. */
 const flipped = (bytes: Uint8Array): Uint8Array => {
   const copy = Uint8Array.from(bytes);
@@ -73,7 +82,13 @@ for (const app of [swagger, monaco, viteApp]) {
       expect(await statusOf(page)).toMatchObject({ freshness: 'fresh', violations: [] });
     });
 
-    test('A1 one bit of one file of each kind changed on the server never reaches the page', async ({ page, folder, serve }) => {
+    test('A1 one bit of one file of each kind changed on the server never reaches the page', async ({
+      page,
+      folder,
+      serve,
+      browserName,
+    }) => {
+      test.skip(browserName === 'firefox', 'there attack-content.spec.ts shows it for each kind, in a tenth of the time');
       test.slow();
       const server = await serve(await app.publish(folder));
       await openApp(page, server.url);
@@ -98,8 +113,8 @@ for (const app of [swagger, monaco, viteApp]) {
             code: 'mismatch',
             facts: {
               path,
-              expected: expect.stringContaining(sha256(signed)),
-              actual: expect.stringContaining(sha256(bad)),
+              expected: expect.stringContaining(sha256(compared(signed))),
+              actual: expect.stringContaining(sha256(compared(bad))),
             },
           });
           server.honest();
@@ -116,7 +131,9 @@ for (const app of [swagger, monaco, viteApp]) {
       page,
       folder,
       serve,
+      browserName,
     }) => {
+      test.skip(browserName === 'firefox', 'there pinned.spec.ts shows it, in a tenth of the time');
       test.slow();
       const server = await serve(await app.publish(folder));
       const directory = join(folder, 'app');
