@@ -116,24 +116,32 @@ export async function stopWorker(page: Page): Promise<string> {
 }
 
 /**
- * Forgets everything stored, as an attacker's script or an eviction could: the worker then has to get files from the server again. What
- * this life of the worker knows of metadata and releases it writes down again.
+ * Forgets the bytes of stored files, as an attacker's script or an eviction could: the worker then has to get them from the server again.
  *
  * @param page an open page of the app
  */
-export async function wipeStoredFiles(page: Evaluates): Promise<void> {
+export async function wipeStoredFiles(page: Page): Promise<void> {
   await page.evaluate(async () => {
     const names = (await indexedDB.databases()).map(({ name }) => name ?? '').filter((name) => name.startsWith('vouchsafe '));
     for (const name of names) {
       await new Promise<void>((resolve, reject) => {
-        const deleting = indexedDB.deleteDatabase(name);
-        deleting.onerror = () => reject(deleting.error);
-        deleting.onsuccess = () => resolve();
+        const opening = indexedDB.open(name);
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const transaction = opening.result.transaction(['packs', 'indexes'], 'readwrite');
+          transaction.objectStore('packs').clear();
+          transaction.objectStore('indexes').clear();
+          transaction.onerror = () => reject(transaction.error);
+          transaction.oncomplete = () => {
+            opening.result.close();
+            resolve();
+          };
+        };
       });
     }
   });
-  // The worker notices when it next looks there, and forgets what it held in memory.
-  await statusOf(page);
+  // A worker that lives on still has in memory what it read.
+  await stopWorker(page);
 }
 
 /** Errors that a page wrote to the console or threw, as they come. */

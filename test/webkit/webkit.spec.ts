@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { EVERYTHING, FIXTURE_APP, makeRelease } from '../browser/fixture-app.js';
 import { plantEvil, requestsPastTheWorker, targetFile } from '../browser/fixtures.js';
-import { expectViolation, statusOf, update, violationsOf, wipeStoredFiles } from '../browser/page-actions.js';
+import { expectViolation, statusOf, update, violationsOf } from '../browser/page-actions.js';
 import { expect, expectRefusalPage, openApp, proofOf, test } from './session.js';
 import type { Session } from './webdriver.js';
 
@@ -81,7 +81,17 @@ test('A1 a changed file is refused, as data and as a page, and is back when the 
   const site = await publishSite(FIXTURE_APP);
   await openApp(session, site.url);
   const since = site.server.requests.length;
-  await wipeStoredFiles(session);
+  // The worker, which lives on, writes down again what it knows, but no files.
+  await session.evaluate(async () => {
+    for (const { name = '' } of await indexedDB.databases()) {
+      await new Promise((resolve, reject) => {
+        const deleting = indexedDB.deleteDatabase(name);
+        deleting.onsuccess = resolve;
+        deleting.onerror = reject;
+      });
+    }
+  });
+  await statusOf(session);
   for (const path of ['data.json', 'classic.js', 'pages/about/index.html']) {
     site.server.lie({ match: targetFile(path), flip: 'middle' });
   }
