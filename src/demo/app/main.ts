@@ -37,8 +37,8 @@ const orders: Record<Order, (worker: Vouchsafe) => Promise<void>> = {
     outcome.dataset.outcome = result.outcome;
     await refresh();
   },
-  async wipe() {
-    await wipeStoredFiles();
+  async wipe(worker) {
+    await wipeStoredFiles(worker);
     location.reload();
   },
   async reload() {

@@ -1,22 +1,21 @@
-const request = <Result>(asked: IDBRequest<Result>): Promise<Result> =>
-  new Promise((resolve, reject) => {
-    asked.onsuccess = () => resolve(asked.result);
-    asked.onerror = () => reject(asked.error);
-  });
+import type { Vouchsafe } from '../../window/register.js';
 
 /**
- * Empties the browser's store of file bytes behind the worker's back, as any script on this origin could. The worker believes nothing
- * that is stored, so all that this does is to make it fetch the files from the server again: through whatever the server now is.
+ * Deletes the worker's database behind its back, as any script on this origin could. The worker, which is asked before so that it runs,
+ * writes down again what it knows of releases, but it holds no files: so all that this does is to make it fetch the files from the server
+ * again, through whatever the server now is.
+ *
+ * @param vouchsafe the worker
  */
-export async function wipeStoredFiles(): Promise<void> {
-  for (const { name } of await indexedDB.databases()) {
-    if (name?.startsWith('vouchsafe ') !== true) continue;
-    const database = await request(indexedDB.open(name));
-    try {
-      const files = database.transaction('files', 'readwrite').objectStore('files');
-      await request(files.clear());
-    } finally {
-      database.close();
-    }
+export async function wipeStoredFiles(vouchsafe: Vouchsafe): Promise<void> {
+  const databases = (await indexedDB.databases()).flatMap(({ name }) => (name?.startsWith('vouchsafe ') ? [name] : []));
+  await vouchsafe.status();
+  for (const name of databases) {
+    await new Promise<void>((resolve, reject) => {
+      const deleting = indexedDB.deleteDatabase(name);
+      deleting.onsuccess = () => resolve();
+      deleting.onerror = () => reject(deleting.error);
+    });
   }
+  await vouchsafe.status();
 }
