@@ -82,7 +82,7 @@ export const SWITCHES: readonly Switch[] = [
     title: 'Swap two files',
     does: 'Each of the two pictures comes with the bytes of the other: both signed, both in the wrong place. The app asks for its files again.',
     shows:
-      'Both pictures are refused: one is too long for its name, the other has the wrong hash. What is signed is which bytes belong under which name.',
+      'Both pictures are refused: neither has the hash that is signed for its name. What is signed is which bytes belong under which name.',
     order: 'wipe',
     async throwIt(server, site) {
       const [day, night] = await Promise.all([urlOf(site, 'day.png'), urlOf(site, 'night.png')]);

@@ -62,8 +62,8 @@ test.describe('A1 arbitrary bytes', () => {
   test('A1 one bit of the page itself changed on the server shows the refusal instead', async ({ page, publishSite }) => {
     const site = await publishSite(FIXTURE_APP);
     await openApp(page, site.url);
-    await wipeStoredFiles(page);
     site.server.lie({ match: targetFile('index.html'), flip: 'last' });
+    await wipeStoredFiles(page);
     expect((await page.reload())?.status()).toBe(503);
     await expect(page.locator('dl')).toContainText('mismatch');
     await expect(page.locator('dl')).toContainText(`sha256 ${sha256(await readFile(join(FIXTURE_APP, 'index.html')))}`);
@@ -170,8 +170,8 @@ test('A6 the last release’s file under this release’s name is refused, and r
   expect(await releaseShown(page)).toBe('two');
 
   // The same when the release runs and a file has to be healed.
-  await wipeStoredFiles(page);
   site.server.lie({ match: targetFile('data.json'), from: old });
+  await wipeStoredFiles(page);
   expect(
     await page.evaluate(() =>
       fetch('data.json').then(
@@ -190,9 +190,9 @@ test('A8 two valid files swapped are refused, both', async ({ page, publishSite 
   await openApp(page, site.url);
   const name = async (path: string) => `/vouchsafe/targets/${sha256(await readFile(join(FIXTURE_APP, path)))}.${path}`;
   const [classic, dependency] = [await name('classic.js'), await name('dependency.js')];
-  await wipeStoredFiles(page);
   site.server.lie({ match: targetFile('classic.js'), swapWith: dependency });
   site.server.lie({ match: targetFile('dependency.js'), swapWith: classic });
+  await wipeStoredFiles(page);
   const load = (path: string) =>
     page.evaluate(
       (url) =>

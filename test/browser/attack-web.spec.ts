@@ -85,8 +85,8 @@ test('C1 a body with a wrong Content-Encoding or Content-Length is refused', asy
     );
   const honest = await load();
   for (const headers of [{ 'content-encoding': 'gzip' }, { 'content-length': '4' }]) {
-    await wipeStoredFiles(page);
     const undo = site.server.lie({ match: targetFile('data.json'), headers });
+    await wipeStoredFiles(page);
     expect(await load()).toBe('refused');
     undo();
     expect(await load()).toBe(honest);
@@ -115,8 +115,8 @@ test.describe('C2 redirects', () => {
       expect(await update(page)).toMatchObject({ outcome: 'failed', refusal: { code: 'redirected', facts: { role: 'root' } } });
       site.server.honest();
 
-      await wipeStoredFiles(page);
       site.server.lie({ match: targetFile('classic.js'), redirect: location });
+      await wipeStoredFiles(page);
       const since = site.server.requests.length;
       await page.reload();
       await expectViolation(page, { code: 'redirected', during: 'request', facts: { path: 'classic.js' } });
@@ -145,8 +145,8 @@ test.describe('C3 wrong answers', () => {
     test(`C3 ${name} for a file is refused with its reason`, async ({ page, publishSite }) => {
       const site = await publishSite(FIXTURE_APP);
       await openApp(page, site.url);
-      await wipeStoredFiles(page);
       site.server.lie({ match: targetFile('classic.js'), ...lie });
+      await wipeStoredFiles(page);
       await page.reload();
       await expectViolation(page, { during: 'request', facts: { path: 'classic.js' } });
       const violation = (await violationsOf(page)).find(({ facts }) => facts.path === 'classic.js');

@@ -114,7 +114,7 @@ test('the demo shows what the worker trusts', async ({ app, demo }) => {
 const REFUSED_FILES = {
   'A1 flip': { paths: ['assets/lazy.js'], code: 'mismatch' },
   'A6 old-file': { paths: ['assets/lazy.js', 'release.json', 'release.json'], code: 'mismatch' },
-  'A8 swap': { paths: ['day.png', 'night.png'], code: 'too-long' },
+  'A8 swap': { paths: ['day.png', 'night.png'], code: 'mismatch' },
   'C3 truncate': { paths: ['day.png', 'night.png', 'mandelbrot.wasm'], code: 'unreachable' },
 } as const;
 

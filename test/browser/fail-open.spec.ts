@@ -210,9 +210,9 @@ test('a navigation that starts a stopped worker is not sent to the network as we
 test('a body that stops halfway is not shown in part', async ({ page, publishSite }) => {
   const site = await publishSite(FIXTURE_APP);
   await openApp(page, site.url);
-  await wipeStoredFiles(page);
   const { length } = await readFile(join(FIXTURE_APP, 'pages/about/index.html'));
   site.server.lie({ match: targetFile('pages/about/index.html'), truncate: length - 1 });
+  await wipeStoredFiles(page);
   const response = await page.goto(`${site.url}pages/about/`);
   expect(response?.status()).toBe(503);
   expect(await page.title()).toBe('This page was not shown');
@@ -225,9 +225,9 @@ test('a large file that takes longer to download than a worker may idle arrives 
   await writeFile(join(app, 'large.js'), script);
   const site = await publishSite(app);
   await openApp(page, site.url);
-  await wipeStoredFiles(page);
   const { life } = await statusOf(page);
   site.server.lie({ match: targetFile('large.js'), hold: true });
+  await wipeStoredFiles(page);
   const asked = site.server.nextRequest(targetFile('large.js'));
   const run = page.evaluate(async () => {
     const source = 'importScripts(name); postMessage([self.begun, self.ended])'.replace('name', `'${location.origin}/large.js'`);

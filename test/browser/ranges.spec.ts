@@ -153,8 +153,8 @@ test('C5 of a large file that the server altered, what comes before the altered 
   await writeFile(join(directory, 'large.bin'), large);
   const site = await publishSite(directory);
   await openApp(page, site.url);
-  await wipeStoredFiles(page);
   site.server.lie({ match: targetFile('large.bin'), flip: 'middle' });
+  await wipeStoredFiles(page);
   const read = () =>
     page.evaluate(async () => {
       const response = await fetch('large.bin');

@@ -96,8 +96,8 @@ for (const app of [swagger, monaco, viteApp]) {
       for (const [kind, path] of Object.entries(app.kinds)) {
         await test.step(`${kind}: ${path}`, async () => {
           const signed = await readFile(join(folder, 'app', path));
-          await wipeStoredFiles(page);
           server.lie({ match: targetFile(path), flip: 'middle' });
+          await wipeStoredFiles(page);
           const url = new URL(path, server.url).href;
           const response = await page.reload();
           if (path === 'index.html') {

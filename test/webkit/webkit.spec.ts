@@ -81,6 +81,9 @@ test('A1 a changed file is refused, as data and as a page, and is back when the 
   const site = await publishSite(FIXTURE_APP);
   await openApp(session, site.url);
   const since = site.server.requests.length;
+  for (const path of ['data.json', 'classic.js', 'pages/about/index.html']) {
+    site.server.lie({ match: targetFile(path), flip: 'middle' });
+  }
   // The worker, which lives on, writes down again what it knows, but no files.
   await session.evaluate(async () => {
     for (const { name = '' } of await indexedDB.databases()) {
@@ -92,9 +95,6 @@ test('A1 a changed file is refused, as data and as a page, and is back when the 
     }
   });
   await statusOf(session);
-  for (const path of ['data.json', 'classic.js', 'pages/about/index.html']) {
-    site.server.lie({ match: targetFile(path), flip: 'middle' });
-  }
   expect(await fetched(session, '/data.json')).toBe('refused');
   await expectViolation(session, { code: 'mismatch', during: 'request', facts: { path: 'data.json' } });
   await session.reload();
