@@ -16,11 +16,19 @@ export class Connection {
   /** Absolute URL of the worker script that was asked for. */
   readonly scriptUrl: string;
   #registration: ServiceWorkerRegistration;
+  /** The worker that was active when the registration was found or made: one that unregisters is none that is active any more. */
+  #first: ServiceWorker;
 
-  private constructor(container: ServiceWorkerContainer, scriptUrl: string, registration: ServiceWorkerRegistration) {
+  private constructor(
+    container: ServiceWorkerContainer,
+    scriptUrl: string,
+    registration: ServiceWorkerRegistration,
+    first: ServiceWorker,
+  ) {
     this.container = container;
     this.scriptUrl = scriptUrl;
     this.#registration = registration;
+    this.#first = first;
   }
 
   /**
@@ -40,8 +48,8 @@ export class Connection {
     }
     const url = worker ?? container.controller?.scriptURL ?? '/vouchsafe-worker.js';
     const registration = await registered(container, url, scope);
-    await activated(registration);
-    return new Connection(container, new URL(url, document.baseURI).href, registration);
+    const first = await activated(registration);
+    return new Connection(container, new URL(url, document.baseURI).href, registration, first);
   }
 
   /** The worker's registration: a new one after `reopen`, if the first one was gone. */
@@ -56,7 +64,7 @@ export class Connection {
    */
   async reopen(): Promise<void> {
     this.#registration = await registered(this.container, this.scriptUrl, this.#registration.scope);
-    await activated(this.#registration);
+    this.#first = await activated(this.#registration);
   }
 
   /**
@@ -68,7 +76,7 @@ export class Connection {
   listen(listener: (event: WorkerEvent, source: ServiceWorker) => void, signal?: AbortSignal): void {
     const hear = ({ data, source }: MessageEvent<WorkerEvent | undefined>) => {
       const { active } = this.#registration;
-      const isOurs = source !== null && (source === active || source === this.container.controller);
+      const isOurs = source !== null && [this.#first, active, this.container.controller].includes(source as ServiceWorker);
       if (isOurs && data?.vouchsafe !== undefined) listener(data, source as ServiceWorker);
     };
     this.container.addEventListener('message', hear, signal && { signal });
