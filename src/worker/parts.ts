@@ -72,7 +72,7 @@ export function partsOf(config: WorkerConfig): ReplyParts {
     report,
     isEmbedded,
     onNavigation: async () => {
-      if (registration.waiting) await vetNext({ registration, releases, updates, violations, announce });
+      if (registration.waiting) await vetNext({ registration, releases, updates, violations, announce, report });
     },
     onVerified: () => {
       filesVerified++;

@@ -18,6 +18,8 @@ export interface VetParts {
   readonly updates: Updates;
   readonly violations: ViolationLog;
   readonly announce: Announce;
+  /** Sends what was not reported yet. Never rejects. */
+  readonly report: () => Promise<void>;
 }
 
 /**
@@ -44,7 +46,9 @@ export async function vet(parts: VetParts): Promise<VetResult> {
 export async function vetNext(parts: VetParts): Promise<void> {
   const { installing, waiting } = parts.registration;
   const next = installing ?? waiting;
-  if (!next || !(await vet(parts)).isSigned) return;
+  if (!next) return;
+  // At once: when the other worker has taken over, this one is never asked to look again.
+  if (!(await vet(parts)).isSigned) return parts.report();
   const takeOver = (): void => next.postMessage({ vouchsafe: 'take-over' } satisfies Request);
   if (next.state === 'installed') takeOver();
   else next.addEventListener('statechange', () => next.state === 'installed' && takeOver());

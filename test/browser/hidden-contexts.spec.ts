@@ -1,0 +1,130 @@
+import { cp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Page } from '@playwright/test';
+import { FIXTURE_APP, proofOf } from './fixture-app.js';
+import { expect, requestsPastTheWorker, test } from './fixtures.js';
+import { expectViolation, openApp } from './page-actions.js';
+
+// Frames and workers whose own text came from nowhere: whether what they load from the scope is asked of the service worker.
+
+/** Workers that load a signed script, then one that nobody signed, and say what became of it. */
+const loads = (evil: string) =>
+  `self.onconnect = ({ ports: [port] }) => port.postMessage(outcome);
+  const outcome = (() => {
+    try { importScripts(base + 'said.js') } catch { return 'closed' }
+    try { importScripts(base + '${evil}.js') } catch { return said + ', evil refused' }
+    return said + ', evil ran';
+  })();
+  self.onconnect === undefined || self.postMessage?.(outcome);`;
+
+const SIGNED = {
+  'said.js': "globalThis.said = 'signed';",
+  'shared.js': `const base = '/'; ${loads('evil-shared')}`,
+  // A worker whose own workers are: a script that is not signed, one made of text, and one that is signed.
+  'outer.js': `
+    const settled = (url) => new Promise((resolve) => {
+      try {
+        const inner = new Worker(url);
+        inner.onmessage = ({ data }) => resolve(data);
+        inner.onerror = () => resolve('closed');
+      } catch { resolve('closed') }
+    });
+    const text = "const base = '" + location.origin + "/'; " + ${JSON.stringify(loads('evil-inner'))};
+    const blob = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+    Promise.all([settled('/inner.js'), settled('/evil-nested.js'), settled(blob)]).then((all) => postMessage(all));`,
+  'inner.js': "postMessage('signed')",
+};
+
+/** What becomes of the scripts that each of them loads. */
+const tryAll = (page: Page) =>
+  page.evaluate(async (source) => {
+    const base = `${location.origin}/`;
+    const html = (evil: string) => `<!doctype html><script src="${base}said.js"></script><script src="${base}${evil}.js"></script>`;
+    const blob = (text: string, type: string) => URL.createObjectURL(new Blob([text], { type }));
+    const outcomeIn = (frame: HTMLIFrameElement) => {
+      const { said, evil } = (frame.contentDocument ? frame.contentWindow : {}) as { said?: string; evil?: number };
+      return said === undefined && evil === undefined ? 'closed' : `${said}, evil ${evil ? 'ran' : 'refused'}`;
+    };
+    // A frame that the policy forbids has a `load` event in one engine and none in another.
+    const opened = (set: { src?: string; srcdoc?: string }) =>
+      new Promise<HTMLIFrameElement>((resolve) => {
+        const frame = Object.assign(document.createElement('iframe'), set);
+        frame.addEventListener('load', () => resolve(frame));
+        document.addEventListener('securitypolicyviolation', () => resolve(frame), { once: true });
+        document.body.append(frame);
+      });
+    const blank = await opened({});
+    for (const name of ['said', 'evil-blank']) {
+      await new Promise((resolve) => {
+        const script = document.createElement('script');
+        script.src = `${base}${name}.js`;
+        script.onload = script.onerror = resolve;
+        blank.contentDocument?.head.append(script);
+      });
+    }
+    const said = (worker: Worker | MessagePort, errors: EventTarget) =>
+      new Promise<unknown>((resolve) => {
+        worker.onmessage = ({ data }) => resolve(data);
+        errors.addEventListener('error', () => resolve('closed'));
+      });
+    const dedicated = (url: string) => {
+      try {
+        const worker = new Worker(url);
+        return said(worker, worker);
+      } catch {
+        return 'closed';
+      }
+    };
+    const shared = (url: string) => {
+      try {
+        const worker = new SharedWorker(url);
+        return said(worker.port, worker);
+      } catch {
+        return 'closed';
+      }
+    };
+    const script = (evil: string) => `const base = '${base}'; ${source.replace('EVIL', evil)}`;
+    const data = await opened({ src: `data:text/html,${encodeURIComponent(html('evil-data'))}` });
+    return {
+      'about:blank frame': outcomeIn(blank),
+      'srcdoc frame': outcomeIn(await opened({ srcdoc: html('evil-srcdoc') })),
+      'blob: frame': outcomeIn(await opened({ src: blob(html('evil-blob'), 'text/html') })),
+      // Its origin is its own: nobody can look into it.
+      'data: frame': outcomeIn(data),
+      'blob: worker': await dedicated(blob(script('evil-blob-worker'), 'text/javascript')),
+      'data: worker': await dedicated(`data:text/javascript,${encodeURIComponent(script('evil-data-worker'))}`),
+      'nested workers': await dedicated('/outer.js'),
+      SharedWorker: await shared('/shared.js'),
+      'blob: SharedWorker': await shared(blob(script('evil-blob-shared'), 'text/javascript')),
+    };
+  }, loads('EVIL'));
+
+test('C13 what frames and workers made of text load is verified or refused, and the generated policy closes what no worker is asked for', async ({
+  page,
+  folder,
+  publishSite,
+  browserName,
+}) => {
+  const app = join(folder, 'app');
+  await cp(FIXTURE_APP, app, { recursive: true });
+  for (const [file, text] of Object.entries(SIGNED)) await writeFile(join(app, file), text);
+  const tryOn = async (csp: boolean) => {
+    const site = await publishSite(app, { csp });
+    await openApp(page, site.url);
+    await proofOf(page);
+    site.server.lie({
+      match: /^\/(evil|said)/,
+      body: "globalThis.evil = 1; globalThis.said ??= 'unsigned'",
+      type: 'text/javascript',
+    });
+    const since = site.server.requests.length;
+    const outcomes = await tryAll(page);
+    await expectViolation(page, { code: 'not-found', facts: { url: `${site.url}evil-nested.js` } });
+    return { outcomes, passed: requestsPastTheWorker(site, since).sort() };
+  };
+  const open = await tryOn(false);
+  console.log(browserName, JSON.stringify(open, null, 1));
+  expect(open.outcomes['srcdoc frame']).toBe('signed, evil refused');
+  const closed = await tryOn(true);
+  console.log(browserName, JSON.stringify(closed, null, 1));
+});

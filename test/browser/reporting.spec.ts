@@ -1,0 +1,192 @@
+import type { IncomingMessage, RequestListener } from 'node:http';
+import type { Page } from '@playwright/test';
+import { FIXTURE_APP, proofOf } from './fixture-app.js';
+import { expect, requestsPastTheWorker, targetFile, test } from './fixtures.js';
+import { expectViolation, openApp, statusOf, stopWorker, update, violationsOf, wipeStoredFiles } from './page-actions.js';
+
+/** A report as the endpoint gets it. */
+interface Report {
+  readonly type: string;
+  readonly age: number;
+  readonly url: string;
+  readonly user_agent: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+interface Received {
+  readonly headers: IncomingMessage['headers'];
+  readonly reports: readonly Report[];
+}
+
+/** An endpoint as operators have one: on another origin, which answers the browser's question beforehand (CORS). */
+function endpoint(): { readonly received: Received[]; readonly api: RequestListener } {
+  const received: Received[] = [];
+  const api: RequestListener = async (request, response) => {
+    const allow = { 'access-control-allow-origin': '*', 'access-control-allow-headers': 'content-type' };
+    let body = '';
+    for await (const part of request) body += part;
+    if (request.method === 'POST') received.push({ headers: request.headers, reports: JSON.parse(body) as Report[] });
+    response.writeHead(204, allow).end();
+  };
+  return { received, api };
+}
+
+/** Ends the worker and has the next one begin: what it does not keep in its store, it has forgotten. */
+async function restart(page: Page): Promise<void> {
+  const life = await stopWorker(page);
+  // Firefox stops one that is idle when it gets to it.
+  await expect
+    .poll(async () => {
+      const now = (await statusOf(page)).life;
+      if (now === life) await stopWorker(page);
+      return now;
+    })
+    .not.toBe(life);
+}
+
+/** The status of what a page fetches, or `refused`. */
+const outcomeOf = (page: Page, path: string) =>
+  page.evaluate(
+    (url) =>
+      fetch(url).then(
+        (response) => `${response.status}`,
+        () => 'refused',
+      ),
+    path,
+  );
+
+test('violations reach the signed reporting endpoint in the Reporting API’s format, with a diagnosis, each once, also when it was down', async ({
+  page,
+  folder,
+  publishSite,
+  serve,
+}) => {
+  const { received, api } = endpoint();
+  const operators = await serve(folder, { api });
+  const site = await publishSite(FIXTURE_APP, { reporting: { url: `${operators.origin}/api/reports` } });
+  await openApp(page, site.url);
+  await proofOf(page);
+  const reports = () => received.flatMap((one) => one.reports);
+  const bodies = () => reports().map(({ body }) => [body.code, body.path ?? body.url]);
+
+  site.server.lie({
+    match: targetFile('data.json'),
+    body: '<!doctype html><title>Sign in</title><form><input type=password>',
+    type: 'text/html',
+  });
+  await wipeStoredFiles(page);
+  expect(await outcomeOf(page, 'data.json')).toBe('refused');
+  await expect.poll(bodies).toEqual([['mismatch', 'data.json']]);
+  const [violation] = await violationsOf(page);
+  expect(received[0]?.headers).toMatchObject({ 'content-type': 'application/reports+json', origin: site.server.origin });
+  expect(received[0]?.headers).not.toHaveProperty('cookie');
+  expect(received[0]?.headers).not.toHaveProperty('referer');
+  expect(reports()[0]).toEqual({
+    type: 'vouchsafe-violation',
+    age: expect.any(Number),
+    url: site.url,
+    user_agent: await page.evaluate(() => navigator.userAgent),
+    body: {
+      code: 'mismatch',
+      message: violation?.message,
+      during: 'request',
+      release: expect.stringMatching(/^1-/),
+      ...violation?.facts,
+      diagnosis: 'login page',
+    },
+  });
+  expect(reports()[0]?.age).toBeGreaterThanOrEqual(0);
+  expect(reports()[0]?.age).toBeLessThan(60_000);
+
+  // The endpoint is down, and then answers with an error: what happens meanwhile is kept, also over the worker's end.
+  await operators.goOffline();
+  expect(await outcomeOf(page, 'not-signed.json')).toBe('refused');
+  await expectViolation(page, { code: 'not-found', facts: { url: `${site.url}not-signed.json` } });
+  await restart(page);
+  operators.lie({
+    match: /reports/,
+    status: 500,
+    headers: { 'access-control-allow-origin': '*', 'access-control-allow-headers': 'content-type' },
+  });
+  await operators.goOnline();
+  const asked = operators.nextRequest(/reports/);
+  expect(await outcomeOf(page, 'not-signed-either.json')).toBe('refused');
+  await asked;
+  expect(reports()).toHaveLength(1);
+  operators.honest();
+  site.server.honest();
+  await restart(page);
+  // Nothing has to go wrong for it: looking for a newer release is enough.
+  expect((await update(page)).outcome).toBe('current');
+  const three = [
+    ['mismatch', 'data.json'],
+    ['not-found', `${site.url}not-signed.json`],
+    ['not-found', `${site.url}not-signed-either.json`],
+  ];
+  await expect.poll(bodies).toEqual(three);
+
+  // Each once: the next look has nothing more to say, and the worker that starts anew neither.
+  await restart(page);
+  expect((await update(page)).outcome).toBe('current');
+  expect(await outcomeOf(page, 'not-signed-last.json')).toBe('refused');
+  await expect.poll(bodies).toEqual([...three, ['not-found', `${site.url}not-signed-last.json`]]);
+  expect(await outcomeOf(page, 'data.json')).toBe('200');
+
+  // What a page has noticed about the worker goes out at once: it may be the last that this worker is asked for.
+  await page.evaluate(() =>
+    navigator.serviceWorker.controller?.postMessage(
+      { vouchsafe: 'report', refusal: { code: 'verifier-replaced', message: 'Noticed by a page.', facts: { url: '/other.js' } } },
+      [new MessageChannel().port2],
+    ),
+  );
+  await expect.poll(() => bodies().at(-1)).toEqual(['verifier-replaced', '/other.js']);
+  expect(bodies()).toHaveLength(5);
+  expect(requestsPastTheWorker(site, 0)).toEqual(['/']);
+});
+
+test('a browser that is not in the signed sample reports nothing, and one that is in it reports to a path of the site', async ({
+  page,
+  publishSite,
+}) => {
+  const { received, api } = endpoint();
+  const site = await publishSite(FIXTURE_APP, {
+    api,
+    passthrough: ['/api/'],
+    reporting: { url: '/api/reports', samplePercent: 1 },
+  });
+  await openApp(page, site.url);
+  await proofOf(page);
+  /** The number from 0 to 99 that the browser drew the first time. */
+  const draw = async (lot: string) => {
+    await page.evaluate(async (value) => {
+      const [{ name = '' } = {}] = await indexedDB.databases();
+      await new Promise<void>((resolve, reject) => {
+        const opening = indexedDB.open(name);
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const transaction = opening.result.transaction('state', 'readwrite');
+          transaction.objectStore('state').put(value, 'lot');
+          transaction.onabort = () => reject(transaction.error);
+          transaction.oncomplete = () => {
+            opening.result.close();
+            resolve();
+          };
+        };
+      });
+    }, lot);
+    await restart(page);
+  };
+  const codes = () => received.flatMap(({ reports }) => reports.map(({ body }) => body.url));
+  await draw('1');
+  expect(await outcomeOf(page, 'not-signed-1.json')).toBe('refused');
+  await expectViolation(page, { code: 'not-found', facts: { url: `${site.url}not-signed-1.json` } });
+  expect((await update(page)).outcome).toBe('current');
+  // All that it was asked for has been answered when it answers this.
+  await restart(page);
+  expect(received).toEqual([]);
+  await draw('0');
+  expect(await outcomeOf(page, 'not-signed-2.json')).toBe('refused');
+  // What happened before was not sent, and is now.
+  await expect.poll(codes).toEqual([`${site.url}not-signed-1.json`, `${site.url}not-signed-2.json`]);
+  expect(requestsPastTheWorker(site).filter((path) => path !== '/')).toEqual(['/api/reports']);
+});
