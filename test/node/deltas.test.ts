@@ -20,7 +20,9 @@ test('clients up to eight releases behind get targets metadata as a delta of a k
   }
   const { length } = await readFile(workspace.path('out/vouchsafe/metadata/10.targets.json'));
   expect(length).toBeGreaterThan(25_000);
-  const newest = (await readdir(workspace.path('out/vouchsafe/metadata/deltas'))).filter((name) => name.endsWith('.10.targets.json'));
+  const newest = (await readdir(workspace.path('out/vouchsafe/metadata/deltas'))).filter((name) =>
+    name.endsWith('.10.targets.json'),
+  );
   expect(newest).toHaveLength(8);
 
   const asked: string[] = [];
