@@ -214,8 +214,9 @@ async function bodyOf(
   const signed = release.manifest.chunks.get(file.path);
   onVerified();
   if (!signed) {
-    const bytes = (await files.read(release, file)).subarray(part.start, part.end + 1);
-    return bytes.length < STREAMED_FROM ? (bytes as Uint8Array<ArrayBuffer>) : streamOf(bytes, event);
+    const body = await files.body(release, file);
+    const wanted = part.end + 1 - part.start === body.size ? body : body.slice(part.start, part.end + 1);
+    return wanted.size < STREAMED_FROM ? wanted : streamOf(new Uint8Array(await wanted.arrayBuffer()), event);
   }
   const source = chunks.open(release, file, part.end);
   const chunked = { ...part, chunks: signed };
