@@ -90,14 +90,16 @@ export class Pins {
   /**
    * Forgets the clients that are gone.
    *
-   * @returns how many clients stay on each release that somebody stays on, and the names of all pins that are left
+   * @returns how many clients that the browser lists stay on each release that somebody stays on, perhaps only one on its way; and the names of
+   *   all pins that are left
    */
   async open(): Promise<{ readonly clients: ReadonlyMap<string, number>; readonly names: ReadonlySet<string> }> {
     const listed = new Set((await this.#clients.matchAll({ type: 'all', includeUncontrolled: true })).map(({ id }) => id));
     const clients = new Map<string, number>();
     const since = Date.now() - ON_ITS_WAY;
     for (const [name, { release, time }] of this.#pins) {
-      if (!name.includes(':') && (listed.has(name) || time > since)) clients.set(release, (clients.get(release) ?? 0) + 1);
+      if (!name.includes(':') && (listed.has(name) || time > since))
+        clients.set(release, (clients.get(release) ?? 0) + Number(listed.has(name)));
     }
     // An address is no client; it is kept for as long as there may be one that came from there.
     for (const [name, { release, time }] of this.#pins) {

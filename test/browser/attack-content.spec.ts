@@ -77,6 +77,7 @@ test.describe('A1 arbitrary bytes', () => {
     site.server.lie({ match: targetFile('classic.js'), flip: 'first' });
     await page.goto(site.url);
     await expect(page.locator('#title')).toHaveText('This site was not opened');
+    await expect(page).toHaveTitle('This site was not opened');
     await expect(page.locator('#facts')).toContainText('classic.js');
     await expect(page.locator('#facts')).toContainText('mismatch');
     expect(requestsPastTheWorker(site)).toEqual(['/']);

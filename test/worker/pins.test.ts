@@ -64,9 +64,10 @@ describe('Pins', () => {
     await pins.pin(navigation('tab'), 'one');
     await pins.pin(navigation('arriving'), 'one');
     await pins.pin(worker('gone', 'https://app.example/w.js'), 'two');
+    // What is kept for pages on their way is not yet open in them: they may also have gone again.
     expect([...(await pins.open()).clients]).toEqual([
-      ['one', 2],
-      ['two', 1],
+      ['one', 1],
+      ['two', 0],
     ]);
     vi.advanceTimersByTime(10_001);
     const { clients, names } = await pins.open();
