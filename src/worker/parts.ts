@@ -46,6 +46,7 @@ export function partsOf(config: WorkerConfig): ReplyParts {
       metadataUrl: urls(config.metadata, scope),
       targetsUrl: urls(config.targets, scope),
       onMirrorFailure,
+      hasDeltas: true,
     });
   const files = new VerifiedFiles(store, refresher, (path) => releases.older(path), onDamage);
   const chunks = new ChunkedFiles(store, () => urls(config.targets, scope), onDamage, onMirrorFailure);
