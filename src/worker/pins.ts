@@ -2,6 +2,8 @@ import type { Pin } from '../store/store.js';
 
 /** Milliseconds for which a page counts as open although the browser does not list it: it is still on its way. */
 const ON_ITS_WAY = 10_000;
+/** Clients that are gone, as far as the browser tells, and whose pins are still known: a page may come back from the back/forward cache. */
+const REMEMBERED = 100;
 
 /** What is used of the worker's `clients`. */
 export interface OpenClients {
@@ -88,7 +90,8 @@ export class Pins {
   }
 
   /**
-   * Forgets the clients that are gone.
+   * Looks who is gone. What they were pinned to is remembered for a while: in both engines a page in the back/forward cache is not listed, and
+   * comes back as the same client. It must not get files of another release than its own, even if its own is no longer there.
    *
    * @returns how many clients that the browser lists stay on each release that somebody stays on, perhaps only one on its way; and the names of
    *   all pins that are left
@@ -97,15 +100,19 @@ export class Pins {
     const listed = new Set((await this.#clients.matchAll({ type: 'all', includeUncontrolled: true })).map(({ id }) => id));
     const clients = new Map<string, number>();
     const since = Date.now() - ON_ITS_WAY;
-    for (const [name, { release, time }] of this.#pins) {
-      if (!name.includes(':') && (listed.has(name) || time > since))
-        clients.set(release, (clients.get(release) ?? 0) + Number(listed.has(name)));
+    const gone: string[] = [];
+    for (const [name, pin] of [...this.#pins]) {
+      if (name.includes(':')) continue;
+      if (listed.has(name) || pin.time > since) {
+        clients.set(pin.release, (clients.get(pin.release) ?? 0) + Number(listed.has(name)));
+        // Behind those that were seen less recently.
+        this.#pins.delete(name);
+        this.#pins.set(name, pin);
+      } else gone.push(name);
     }
+    for (const name of gone.slice(0, -REMEMBERED)) this.#pins.delete(name);
     // An address is no client; it is kept for as long as there may be one that came from there.
-    for (const [name, { release, time }] of this.#pins) {
-      const isOpen = name.includes(':') ? clients.has(release) : listed.has(name) || time > since;
-      if (!isOpen) this.#pins.delete(name);
-    }
+    for (const [name, { release }] of this.#pins) if (name.includes(':') && !clients.has(release)) this.#pins.delete(name);
     return { clients, names: new Set(this.#pins.keys()) };
   }
 }
