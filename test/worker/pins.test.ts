@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Pin } from '../../src/store/store.js';
-import { Pins } from '../../src/worker/pins.js';
+import { type OpenClient, Pins } from '../../src/worker/pins.js';
 
-const page = (id: string, url = 'https://app.example/') => ({ id, url });
+const page = (id: string, url = 'https://app.example/', type = 'window') => ({ id, url, type });
 const navigation = (resultingClientId: string, url = 'https://app.example/') => ({
   resultingClientId,
   request: { mode: 'navigate', url },
@@ -10,7 +10,7 @@ const navigation = (resultingClientId: string, url = 'https://app.example/') => 
 const worker = (resultingClientId: string, url: string) => ({ resultingClientId, request: { mode: 'same-origin', url } });
 const request = (clientId: string, referrer = '') => ({ clientId, request: { referrer } });
 
-let open: { id: string; url: string }[];
+let open: OpenClient[];
 let saved: Map<string, Pin>;
 let pins: Pins;
 
@@ -60,20 +60,45 @@ describe('Pins', () => {
   });
 
   it('C14 forgets a client that is gone, but not one that is still on its way', async () => {
-    open = [page('tab')];
+    open = [page('tab'), page('closing')];
     await pins.pin(navigation('tab'), 'one');
+    await pins.pin(navigation('closing'), 'one');
     await pins.pin(navigation('arriving'), 'one');
     await pins.pin(worker('gone', 'https://app.example/w.js'), 'two');
+    const counted = [
+      ['one', 3],
+      ['two', 1],
+    ];
+    expect([...(await pins.open()).clients]).toEqual(counted);
+    open = [page('tab')];
+    expect([...(await pins.open()).clients]).toEqual(counted);
+    // What was listed before has closed; what was not may have a long answer to wait for.
+    vi.advanceTimersByTime(10_001);
     expect([...(await pins.open()).clients]).toEqual([
       ['one', 2],
       ['two', 1],
     ]);
-    vi.advanceTimersByTime(10_001);
+    expect(pins.of('closing')).toBeUndefined();
+    vi.advanceTimersByTime(110_000);
     const { clients, names } = await pins.open();
     expect([...clients]).toEqual([['one', 1]]);
     expect([...names]).toEqual(['tab']);
     expect(pins.of('gone')).toBeUndefined();
     expect(pins.of('https://app.example/w.js')).toBeUndefined();
+  });
+
+  it('C14 a page that names no referrer: what it frames is of its release when all open pages are of one', async () => {
+    open = [page('old'), page('other', 'https://app.example/other'), page('script', 'https://app.example/w.js', 'worker')];
+    await pins.pin(navigation('old'), 'one');
+    await pins.pin(navigation('other'), 'one');
+    expect(await pins.ofRequest(request(''), 'two')).toEqual(['one', 'two']);
+    // One that nobody knows, or one of the active release, may be the page that asks.
+    open.push(page('unknown', 'https://app.example/elsewhere/'));
+    expect(await pins.ofRequest(request(''), 'two')).toEqual(['two']);
+    await pins.pin(navigation('unknown'), 'two');
+    expect(await pins.ofRequest(request(''), 'two')).toEqual(['two']);
+    open = [];
+    expect(await pins.ofRequest(request(''), 'two')).toEqual(['two']);
   });
 
   it('believes what it knows over what is stored', async () => {
