@@ -44,7 +44,7 @@ export class Pins {
   readonly #clients: OpenClients;
   readonly #save: SavePin;
   readonly #pins = new Map<string, Pin>();
-  /** The pinned clients that the browser has listed. */
+  /** The pinned clients that the browser has listed, or should have by now. */
   readonly #listed = new Set<string>();
 
   constructor(clients: OpenClients, save: SavePin) {
@@ -54,7 +54,12 @@ export class Pins {
 
   /** Takes over what an earlier life of the worker stored. */
   load(pins: ReadonlyMap<string, Pin>): void {
-    for (const [client, pin] of pins) if (!this.#pins.has(client)) this.#pins.set(client, pin);
+    for (const [client, pin] of pins) {
+      if (this.#pins.has(client)) continue;
+      this.#pins.set(client, pin);
+      // An answer that was on its way has come, or ended with that life.
+      this.#listed.add(client);
+    }
   }
 
   /** The release that a client stays on, if it has one. */
