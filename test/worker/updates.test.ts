@@ -6,6 +6,7 @@ import { Store } from '../../src/store/store.js';
 import { VouchsafeError } from '../../src/tuf/errors.js';
 import { Refresher } from '../../src/tuf/refresher.js';
 import { ChunkedFiles } from '../../src/worker/chunked-files.js';
+import type { OpenClient } from '../../src/worker/pins.js';
 import { Releases } from '../../src/worker/releases.js';
 import { Updates } from '../../src/worker/updates.js';
 import { VerifiedFiles } from '../../src/worker/verified-files.js';
@@ -67,7 +68,7 @@ function startedWorker() {
 }
 
 /** The pages that are open. */
-let openClients: { id: string; url: string }[] = [];
+let openClients: OpenClient[] = [];
 
 const violations = () => events.filter(({ vouchsafe }) => vouchsafe === 'violation');
 
@@ -226,7 +227,7 @@ describe('Updates', () => {
     const { updates, releases } = startedWorker();
     await updates.update();
     const first = releases.active;
-    openClients = [{ id: 'tab', url: `${scope.href}` }];
+    openClients = [{ id: 'tab', url: scope.href, type: 'window' }];
     const request = { mode: 'navigate', url: scope.href };
     await releases.pins.pin({ resultingClientId: 'tab', request }, first?.key ?? '');
     await release('two');
