@@ -1,0 +1,110 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findBrowsers } from '../../browser/browsers.js';
+import { syntheticApp } from './apps.js';
+import { measureInstalls, measureLoads, type Setting } from './load-suite.js';
+import { installPeers, OURS, type Peer, peers, peerVersions, REFERENCE } from './peers.js';
+import type { Network } from './site-server.js';
+import { Samples, type Spread } from './statistics.js';
+
+/** 40 ms and 10 Mbit/s. */
+const SLOW: Network = { name: '40 ms, 10 Mbit/s', latency: 40, rate: 10_000_000 };
+
+export interface PagesOptions {
+  /** How often each peer is measured. */
+  readonly rounds: number;
+  /** Names of cases; all by default. */
+  readonly cases: readonly string[] | undefined;
+  /** Names of peers, beside ours and the reference; all by default. */
+  readonly peers: readonly string[] | undefined;
+  /** Told what is being done. */
+  readonly progress: (text: string) => void;
+}
+
+/** One measure of one peer. */
+export interface PagesResult {
+  readonly case: string;
+  /** Empty: this machine's own. */
+  readonly network: string;
+  /** What was done. */
+  readonly action: string;
+  readonly measure: string;
+  readonly peer: string;
+  readonly spread: Spread;
+  /** Through the reference's median, if that was measured. */
+  readonly ratio: number | undefined;
+}
+
+/** What the suite has found. */
+export interface PagesOutcome {
+  readonly browser: string;
+  readonly peers: Readonly<Record<string, string>>;
+  readonly results: readonly PagesResult[];
+}
+
+interface Case {
+  readonly name: string;
+  run(all: readonly Peer[], setting: Setting): Promise<void>;
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: 'synthetic',
+    run: async (all, setting) => measureLoads(syntheticApp(join(setting.work, 'synthetic')), all, [undefined], setting),
+  },
+  {
+    name: 'installs',
+    run: async (all, setting) => measureInstalls(syntheticApp(join(setting.work, 'installs')), all, [undefined, SLOW], setting),
+  },
+];
+
+/** The names of all cases, in the order in which they are measured. */
+export const CASE_NAMES = CASES.map(({ name }) => name);
+
+/**
+ * Measures pages in Chromium: each peer on an origin and in a profile of its own, round after round.
+ *
+ * @throws Error when a page is not whole, a worker did not answer or a release did not come: then there is nothing to compare
+ */
+export async function runPagesSuite({ rounds, cases, peers: names, progress }: PagesOptions): Promise<PagesOutcome> {
+  progress('building the worker');
+  execFileSync('npm', ['run', '--silent', 'bundle'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  progress('installing peers');
+  const packages = installPeers();
+  const taking = peers(packages).filter(({ name }) => name === OURS || name === REFERENCE || (names?.includes(name) ?? true));
+  const executable = findBrowsers(process.env).chromium;
+  const samples = new Samples();
+  const work = mkdtempSync(join(tmpdir(), 'vouchsafe-bench-'));
+  try {
+    for (const { name, run } of CASES) {
+      if (cases && !cases.includes(name)) continue;
+      progress(name);
+      await run(taking, { executable, work, rounds, samples, progress });
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true, maxRetries: 5 });
+  }
+  const browser = execFileSync(executable, ['--version'], { encoding: 'utf8' }).trim();
+  return { browser, peers: peerVersions(packages), results: resultsOf(samples) };
+}
+
+function resultsOf(samples: Samples): PagesResult[] {
+  const results = samples.spreads().map(({ key: [name = '', network = '', action = '', measure = '', peer = ''], spread }) => ({
+    case: name,
+    network,
+    action,
+    measure,
+    peer,
+    spread,
+  }));
+  return results.map((result) => {
+    const reference = results.find(
+      (other) =>
+        other.peer === REFERENCE &&
+        (['case', 'network', 'action', 'measure'] as const).every((field) => other[field] === result[field]),
+    );
+    return { ...result, ratio: reference && result.spread.median / reference.spread.median };
+  });
+}
