@@ -134,3 +134,30 @@ export function readTimings(): Timings {
     ready: performance.getEntriesByName('ready')[0]?.startTime,
   };
 }
+
+/** Reads a part of a file. @returns milliseconds until its first bytes, and until all of them */
+export async function readRange(url: string, start: number, length: number): Promise<{ firstByte: number; all: number }> {
+  const started = performance.now();
+  const response = await fetch(url, { headers: { range: `bytes=${start}-${start + length - 1}` }, cache: 'no-store' });
+  if (response.status !== 206 || !response.body) throw new Error(`${url}: ${response.status}`);
+  const reader = response.body.getReader();
+  let firstByte = 0;
+  let bytes = 0;
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    firstByte ||= performance.now() - started;
+    bytes += read.value.length;
+  }
+  if (bytes !== length) throw new Error(`${url}: ${bytes} bytes`);
+  return { firstByte, all: performance.now() - started };
+}
+
+/** Reads a file and keeps nothing of it. @returns milliseconds until its first bytes, and until all of them */
+export async function readWhole(url: string): Promise<{ firstByte: number; all: number }> {
+  const started = performance.now();
+  const response = await fetch(url, { cache: 'no-store' });
+  if (!response.ok || !response.body) throw new Error(`${url}: ${response.status}`);
+  const reader = response.body.getReader();
+  let firstByte = 0;
+  for (let read = await reader.read(); !read.done; read = await reader.read()) firstByte ||= performance.now() - started;
+  return { firstByte, all: performance.now() - started };
+}

@@ -6,13 +6,12 @@ import { BLANK, type Network, SiteServer } from './site-server.js';
 import type { Samples } from './statistics.js';
 import { type Load, Visitor } from './visitor.js';
 
-/** How the worker is found when the page is opened. */
-export const STATES = ['worker running', 'worker stopped', 'browser restarted'] as const;
-
 /** What all suites need. */
 export interface Setting {
   /** Path of Chromium. */
   readonly executable: string;
+  /** Where the peers' packages are installed. */
+  readonly packages: string;
   /** An empty folder. */
   readonly work: string;
   readonly rounds: number;
@@ -196,6 +195,7 @@ async function measureUpdate(
     samples.add(key('update', 'time'), ms);
     await settle(visitor.browser.pid);
     samples.add(key('update', 'bytes'), server.bytes);
+    samples.add(key('update', 'bytes beyond the changed files'), server.bytes - (app.changed?.bytes ?? 0));
     return release;
   });
   await visitor.inTab(async (tab) => {

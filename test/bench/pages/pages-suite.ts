@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBrowsers } from '../../browser/browsers.js';
 import { syntheticApp } from './apps.js';
+import { modulesApp, monacoApp, wasmApp } from './built-apps.js';
 import { measureInstalls, measureLoads, type Setting } from './load-suite.js';
 import { installPeers, OURS, type Peer, peers, peerVersions, REFERENCE } from './peers.js';
 import type { Network } from './site-server.js';
+import { measureColdStart, measureMedia, TRIVIAL } from './special-suites.js';
 import { Samples, type Spread } from './statistics.js';
 
 /** 40 ms and 10 Mbit/s. */
@@ -32,6 +34,7 @@ export interface PagesResult {
   readonly action: string;
   readonly measure: string;
   readonly peer: string;
+  readonly unit: 'ms' | 'MiB' | 'bytes';
   readonly spread: Spread;
   /** Through the reference's median, if that was measured. */
   readonly ratio: number | undefined;
@@ -52,11 +55,41 @@ interface Case {
 const CASES: readonly Case[] = [
   {
     name: 'synthetic',
-    run: async (all, setting) => measureLoads(syntheticApp(join(setting.work, 'synthetic')), all, [undefined], setting),
+    run: async (all, setting) => measureLoads(syntheticApp(join(setting.work, 'synthetic')), all, [undefined, SLOW], setting),
   },
   {
     name: 'installs',
     run: async (all, setting) => measureInstalls(syntheticApp(join(setting.work, 'installs')), all, [undefined, SLOW], setting),
+  },
+  {
+    name: 'cold-start',
+    async run(_all, setting) {
+      for (const targets of [500, 10_000, 100_000]) await measureColdStart(targets, setting);
+    },
+  },
+  {
+    name: 'media',
+    run: async (_all, setting) =>
+      measureMedia(join(setting.packages, 'node_modules/@duckdb/duckdb-wasm/dist/duckdb-mvp.wasm'), setting),
+  },
+  {
+    name: 'wasm',
+    run: async (all, setting) =>
+      measureLoads(await wasmApp(join(setting.work, 'wasm'), setting.packages), all, [undefined], setting),
+  },
+  {
+    name: 'monaco-classic',
+    run: async (all, setting) =>
+      measureLoads(await monacoApp(join(setting.work, 'monaco-classic'), 'classic'), all, [undefined, SLOW], setting),
+  },
+  {
+    name: 'monaco-modules',
+    run: async (all, setting) =>
+      measureLoads(await monacoApp(join(setting.work, 'monaco-modules'), 'modules'), all, [undefined, SLOW], setting),
+  },
+  {
+    name: 'modules',
+    run: async (all, setting) => measureLoads(await modulesApp(join(setting.work, 'modules')), all, [undefined, SLOW], setting),
   },
 ];
 
@@ -81,7 +114,7 @@ export async function runPagesSuite({ rounds, cases, peers: names, progress }: P
     for (const { name, run } of CASES) {
       if (cases && !cases.includes(name)) continue;
       progress(name);
-      await run(taking, { executable, work, rounds, samples, progress });
+      await run(taking, { executable, packages, work, rounds, samples, progress });
     }
   } finally {
     rmSync(work, { recursive: true, force: true, maxRetries: 5 });
@@ -97,12 +130,13 @@ function resultsOf(samples: Samples): PagesResult[] {
     action,
     measure,
     peer,
+    unit: measure.includes('bytes') ? ('bytes' as const) : measure.includes('memory') ? ('MiB' as const) : ('ms' as const),
     spread,
   }));
   return results.map((result) => {
     const reference = results.find(
       (other) =>
-        other.peer === REFERENCE &&
+        (other.peer === REFERENCE || other.peer === TRIVIAL) &&
         (['case', 'network', 'action', 'measure'] as const).every((field) => other[field] === result[field]),
     );
     return { ...result, ratio: reference && result.spread.median / reference.spread.median };
