@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { writeDocument } from './document.js';
 import { type PagesReport, pagesCharts, pagesMarkdown } from './pages/pages-report.js';
-import { CASE_NAMES, runPagesSuite } from './pages/pages-suite.js';
+import { CASE_NAMES, NETWORKS, type NetworkName, runPagesSuite } from './pages/pages-suite.js';
+import { PEER_NAMES } from './pages/peers.js';
 import { publishMarkdown, runPublishSuite } from './publish-suite.js';
 import { type BenchReport, circumstances, machineInWords, toMarkdown } from './report.js';
 import { runTufSuite } from './tuf-suite.js';
@@ -12,6 +13,13 @@ import { runTufSuite } from './tuf-suite.js';
 interface Output {
   readonly json?: string;
   readonly write?: true;
+}
+
+interface PagesFlags extends Output {
+  readonly rounds: number;
+  readonly cases?: string[];
+  readonly peers?: string[];
+  readonly networks?: NetworkName[];
 }
 
 const program = new Command('npm run bench --').description('Measures this project beside its peers, on this machine.');
@@ -23,12 +31,13 @@ program
   .command('pages', { isDefault: true })
   .description('apps in Chromium, beside Workbox and others: loads, installs, updates, cold starts, large files')
   .option('--rounds <number>', 'how often each of them is measured', positive, 12)
-  .option('--cases <names...>', `some of ${CASE_NAMES.join(', ')}; all by default`)
-  .option('--peers <names...>', 'beside Workbox and ours; all by default')
+  .addOption(new Option('--cases <names...>', 'all by default').choices(CASE_NAMES))
+  .addOption(new Option('--peers <names...>', 'beside Workbox and ours; all by default').choices(['none', ...PEER_NAMES]))
+  .addOption(new Option('--networks <names...>', 'all by default').choices(Object.keys(NETWORKS)))
   .option('--json <file>', 'write the results there too')
   .option('--write', 'put the tables and charts into docs/performance.md')
-  .action(async ({ rounds, cases, peers, ...output }: { rounds: number; cases?: string[]; peers?: string[] } & Output) => {
-    const outcome = await runPagesSuite({ rounds, cases, peers, progress });
+  .action(async ({ rounds, cases, peers, networks, ...output }: PagesFlags) => {
+    const outcome = await runPagesSuite({ rounds, cases, peers, networks, progress });
     const report: PagesReport = { suite: 'pages', ...circumstances(), rounds, ...outcome };
     emit(report, pagesMarkdown(report), output);
     if (output.write) writeDocument('pages', pagesMarkdown(report), pagesCharts(report));

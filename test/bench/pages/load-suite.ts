@@ -1,3 +1,4 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { App } from './apps.js';
 import type { Delivery, Peer } from './peers.js';
@@ -15,6 +16,8 @@ export interface Setting {
   /** An empty folder. */
   readonly work: string;
   readonly rounds: number;
+  /** The ways to the server to measure with; undefined is this machine's own. */
+  readonly networks: readonly (Network | undefined)[];
   readonly samples: Samples;
   /** Told what is being done. */
   readonly progress: (text: string) => void;
@@ -65,16 +68,10 @@ export function inTurn<Item>(items: readonly Item[], round: number): Item[] {
  *
  * @param app the app
  * @param peers who takes part
- * @param networks the ways to the server to measure with; undefined is this machine's own
  * @param setting where and how often
  */
-export async function measureLoads(
-  app: App,
-  peers: readonly Peer[],
-  networks: readonly (Network | undefined)[],
-  setting: Setting,
-): Promise<void> {
-  const { rounds, samples, progress } = setting;
+export async function measureLoads(app: App, peers: readonly Peer[], setting: Setting): Promise<void> {
+  const { rounds, networks, samples, progress } = setting;
   await withContestants(app, peers, setting, async (contestants) => {
     for (const { peer, delivery, server, visitor } of contestants) {
       progress(`  installing ${peer.name}`);
@@ -132,16 +129,10 @@ async function checkedLoad(app: App, { peer, delivery, server, visitor }: Contes
  *
  * @param app an app with a next release
  * @param peers who takes part; those that store nothing are left out
- * @param networks the ways to the server
  * @param setting where and how often
  */
-export async function measureInstalls(
-  app: App,
-  peers: readonly Peer[],
-  networks: readonly (Network | undefined)[],
-  setting: Setting,
-): Promise<void> {
-  const { executable, work, rounds, samples, progress } = setting;
+export async function measureInstalls(app: App, peers: readonly Peer[], setting: Setting): Promise<void> {
+  const { executable, work, rounds, networks, samples, progress } = setting;
   const installing = peers.filter(({ name }) => !name.startsWith('no worker'));
   await withContestants(app, installing, setting, async (contestants) => {
     for (let round = 0; round < rounds; round++) {
@@ -149,24 +140,26 @@ export async function measureInstalls(
         for (const { peer, delivery, server } of inTurn(contestants, round)) {
           const { install, update } = delivery;
           const key = (...rest: string[]) => [app.name, network?.name ?? '', ...rest, peer.name];
-          // Only once per round: each update goes on from the one before.
           server.network = network;
           server.files = await delivery.release(2 * round + 1);
-          const visitor = new Visitor(executable, join(work, `${app.name}-new-${peer.name}-${round}-${network?.name ?? ''}`));
+          const profile = mkdtempSync(join(work, 'profile-'));
+          const visitor = new Visitor(executable, profile);
           await visitor.start();
-          server.reset();
-          const ms = await visitor.inTab(async (tab) => {
-            await tab.go(server.url + BLANK);
-            await settle(visitor.browser.pid);
-            server.reset();
-            return install?.(tab);
-          });
-          if (ms !== undefined) {
-            samples.add(key('first install', 'time'), ms);
-            samples.add(key('first install', 'bytes'), server.bytes);
+          try {
+            await visitor.inTab(async (tab) => {
+              await tab.go(server.url + BLANK);
+              await settle(visitor.browser.pid);
+              server.reset();
+              const ms = await install?.(tab);
+              if (ms !== undefined) samples.add(key('first install', 'time'), ms);
+              await settle(visitor.browser.pid);
+              samples.add(key('first install', 'bytes'), server.bytes);
+            });
+            if (update) await measureUpdate(app, key, { delivery, server, visitor }, update, 2 * round + 2, samples);
+          } finally {
+            await visitor.stop();
+            rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
           }
-          if (update) await measureUpdate(app, key, { delivery, server, visitor }, update, 2 * round + 2, samples);
-          await visitor.stop();
         }
       }
       progress(`  round ${round + 1} of ${rounds}`);

@@ -11,8 +11,12 @@ import type { Network } from './site-server.js';
 import { measureColdStart, measureMedia, TRIVIAL } from './special-suites.js';
 import { Samples, type Spread } from './statistics.js';
 
-/** 40 ms and 10 Mbit/s. */
-const SLOW: Network = { name: '40 ms, 10 Mbit/s', latency: 40, rate: 10_000_000 };
+/** The ways to the server: this machine's own, and one that is as long and narrow as many. */
+export const NETWORKS = {
+  local: undefined,
+  slow: { name: '40 ms, 10 Mbit/s', latency: 40, rate: 10_000_000 },
+} as const satisfies Record<string, Network | undefined>;
+export type NetworkName = keyof typeof NETWORKS;
 
 export interface PagesOptions {
   /** How often each peer is measured. */
@@ -21,6 +25,8 @@ export interface PagesOptions {
   readonly cases: readonly string[] | undefined;
   /** Names of peers, beside ours and the reference; all by default. */
   readonly peers: readonly string[] | undefined;
+  /** Ways to the server, by name; all by default. */
+  readonly networks: readonly NetworkName[] | undefined;
   /** Told what is being done. */
   readonly progress: (text: string) => void;
 }
@@ -55,11 +61,12 @@ interface Case {
 const CASES: readonly Case[] = [
   {
     name: 'synthetic',
-    run: async (all, setting) => measureLoads(syntheticApp(join(setting.work, 'synthetic')), all, [undefined, SLOW], setting),
+    run: async (all, setting) => measureLoads(syntheticApp(join(setting.work, 'synthetic')), all, setting),
   },
   {
     name: 'installs',
-    run: async (all, setting) => measureInstalls(syntheticApp(join(setting.work, 'installs')), all, [undefined, SLOW], setting),
+    run: async (all, setting) =>
+      measureInstalls({ ...syntheticApp(join(setting.work, 'installs')), name: 'installs' }, all, setting),
   },
   {
     name: 'cold-start',
@@ -75,21 +82,19 @@ const CASES: readonly Case[] = [
   {
     name: 'wasm',
     run: async (all, setting) =>
-      measureLoads(await wasmApp(join(setting.work, 'wasm'), setting.packages), all, [undefined], setting),
+      measureLoads(await wasmApp(join(setting.work, 'wasm'), setting.packages), all, { ...setting, networks: [undefined] }),
   },
   {
     name: 'monaco-classic',
-    run: async (all, setting) =>
-      measureLoads(await monacoApp(join(setting.work, 'monaco-classic'), 'classic'), all, [undefined, SLOW], setting),
+    run: async (all, setting) => measureLoads(await monacoApp(join(setting.work, 'monaco-classic'), 'classic'), all, setting),
   },
   {
     name: 'monaco-modules',
-    run: async (all, setting) =>
-      measureLoads(await monacoApp(join(setting.work, 'monaco-modules'), 'modules'), all, [undefined, SLOW], setting),
+    run: async (all, setting) => measureLoads(await monacoApp(join(setting.work, 'monaco-modules'), 'modules'), all, setting),
   },
   {
     name: 'modules',
-    run: async (all, setting) => measureLoads(await modulesApp(join(setting.work, 'modules')), all, [undefined, SLOW], setting),
+    run: async (all, setting) => measureLoads(await modulesApp(join(setting.work, 'modules')), all, setting),
   },
 ];
 
@@ -101,20 +106,21 @@ export const CASE_NAMES = CASES.map(({ name }) => name);
  *
  * @throws Error when a page is not whole, a worker did not answer or a release did not come: then there is nothing to compare
  */
-export async function runPagesSuite({ rounds, cases, peers: names, progress }: PagesOptions): Promise<PagesOutcome> {
+export async function runPagesSuite({ rounds, cases, peers: names, networks, progress }: PagesOptions): Promise<PagesOutcome> {
   progress('building the worker');
   execFileSync('npm', ['run', '--silent', 'bundle'], { stdio: ['ignore', 'ignore', 'inherit'] });
   progress('installing peers');
   const packages = installPeers();
   const taking = peers(packages).filter(({ name }) => name === OURS || name === REFERENCE || (names?.includes(name) ?? true));
   const executable = findBrowsers(process.env).chromium;
+  const ways = (networks ?? (['local', 'slow'] as const)).map((name) => NETWORKS[name]);
   const samples = new Samples();
   const work = mkdtempSync(join(tmpdir(), 'vouchsafe-bench-'));
   try {
     for (const { name, run } of CASES) {
       if (cases && !cases.includes(name)) continue;
       progress(name);
-      await run(taking, { executable, packages, work, rounds, samples, progress });
+      await run(taking, { executable, packages, work, rounds, networks: ways, samples, progress });
     }
   } finally {
     rmSync(work, { recursive: true, force: true, maxRetries: 5 });

@@ -42,6 +42,9 @@ export const OURS = 'Vouchsafe';
 /** What all others are compared with. */
 export const REFERENCE = 'Workbox';
 
+/** What all but ours and the reference are called. */
+export const PEER_NAMES = ['no worker, HTTP cache', 'no worker, no-store', 'pass-through worker', 'ngsw', 'Serwist'];
+
 const PEERS_FOLDER = 'test/bench/peers';
 
 /**
