@@ -129,7 +129,8 @@ export async function runPagesSuite({ rounds, cases, peers: names, networks, pro
   return { browser, peers: peerVersions(packages), results: resultsOf(samples) };
 }
 
-function resultsOf(samples: Samples): PagesResult[] {
+/** @returns each measure, with its ratio to the reference */
+export function resultsOf(samples: Samples): PagesResult[] {
   const results = samples.spreads().map(({ key: [name = '', network = '', action = '', measure = '', peer = ''], spread }) => ({
     case: name,
     network,
