@@ -19,8 +19,7 @@ export const TRIVIAL = 'trivial worker';
 const trivial: Peer = {
   name: TRIVIAL,
   caching: 'no-cache',
-  async prepare(app, work) {
-    const plain = await withoutWorker('', 'no-cache').prepare(app, work);
+  prepare() {
     const script = `const page = ${JSON.stringify(PAGE)};
 self.addEventListener('install', (event) => {
   self.skipWaiting();
@@ -30,12 +29,12 @@ self.addEventListener('install', (event) => {
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener('fetch', (event) => event.respondWith(new Response(page, { headers: { 'content-type': 'text/html' } })));
 `;
-    const files = new Map(await plain.release(1)).set('sw.js', Buffer.from(script));
-    return {
+    const files = new Map([['sw.js', Buffer.from(script)]]);
+    return Promise.resolve({
       release: () => Promise.resolve(files),
       install: (tab) => tab.run(installWhole, '/sw.js'),
       own: /^sw\.js$/,
-    };
+    });
   },
 };
 
