@@ -104,10 +104,12 @@ describe('a release that a page stays on', () => {
     expect(keepFiles.mock.calls.map(([wanted]) => wanted.has(page))).toEqual([true]);
   });
 
-  it('is not there for a page whose pin names no release: that gets the active one', async () => {
+  it('C14 that nobody knows any more is a refusal: files of the active one would not go with what the page has', async () => {
     const { releases } = await withPinned();
+    const back = { clientId: 'back', request: { referrer: '' } };
+    await releases.pins.pin({ resultingClientId: 'back', request: { mode: 'navigate', url: SCOPE.href } }, '9-collected');
+    await expect(releases.ofRequest(back, () => true)).rejects.toMatchObject({ code: 'storage' });
     const stranger = { clientId: 'stranger', request: { referrer: '' } };
-    await releases.pins.pin({ resultingClientId: 'stranger', request: { mode: 'navigate', url: SCOPE.href } }, '9-nonsense');
     expect((await releases.ofRequest(stranger, () => true))?.id).toBe(releases.active?.id);
   });
 });
