@@ -10,7 +10,7 @@ import { openApp, statusOf, stopWorker, update } from './page-actions.js';
 import { Thief } from './thief.js';
 
 test.describe('A10 keys below the threshold', () => {
-  test('A10 one key of two, however often it signs, is refused', async ({ page, publishSite, folder }) => {
+  test('A10 one key of two, however often it signs, is refused', { tag: '@chromium' }, async ({ page, publishSite, folder }) => {
     const site = await publishSite(await makeRelease(folder, 'one'), { roles: { timestamp: { threshold: 2, keys: 2 } } });
     await openApp(page, site.url);
     const thief = new Thief(site);
@@ -40,7 +40,11 @@ test.describe('A10 keys below the threshold', () => {
     await expectNextRelease(page, site, folder, 'two');
   });
 
-  test('A10 one key that the root lists under two keyids counts once', async ({ page, publishSite, folder }) => {
+  test('A10 one key that the root lists under two keyids counts once', { tag: '@chromium' }, async ({
+    page,
+    publishSite,
+    folder,
+  }) => {
     const site = await publishSite(await makeRelease(folder, 'one'));
     await openApp(page, site.url);
     const thief = new Thief(site);
@@ -63,7 +67,7 @@ test.describe('A10 keys below the threshold', () => {
   });
 });
 
-test('A11 a root that is not signed by both thresholds, skips a version or repeats one is refused', async ({
+test('A11 a root that is not signed by both thresholds, skips a version or repeats one is refused', { tag: '@chromium' }, async ({
   page,
   publishSite,
   folder,
@@ -164,7 +168,11 @@ test.describe('A14 a key replaced by a newer root', () => {
     expect(await statusOf(page)).toMatchObject({ freshness: 'fresh', root: { version: 2 }, timestamp: { version: 1 } });
   });
 
-  test('A14 nor does a new worker script that has the new root compiled in, offline', async ({ page, publishSite, folder }) => {
+  test('A14 nor does a new worker script that has the new root compiled in, offline', { tag: '@chromium' }, async ({
+    page,
+    publishSite,
+    folder,
+  }) => {
     const site = await publishSite(await makeRelease(folder, 'one'));
     await openApp(page, site.url);
     await replaceKey(site, 'timestamp');
