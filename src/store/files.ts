@@ -142,19 +142,23 @@ async function tidy(transaction: Transaction, wanted: ReadonlySet<string>): Prom
   const packs = transaction.objectStore('packs');
   const indexes = transaction.objectStore('indexes');
   /** Of each pack. */
-  const kept = new Map<number, { live: Map<string, Place>; liveBytes: number; bytes: number }>();
+  const kept = new Map<number, { all: string[]; live: Map<string, Place>; liveBytes: number; bytes: number }>();
   for (const [hash, place] of places) {
-    const pack = kept.get(place.pack) ?? { live: new Map<string, Place>(), liveBytes: 0, bytes: 0 };
+    const pack = kept.get(place.pack) ?? { all: [], live: new Map<string, Place>(), liveBytes: 0, bytes: 0 };
     kept.set(place.pack, pack);
+    pack.all.push(hash);
     pack.bytes = Math.max(pack.bytes, place.end);
-    if (!wanted.has(hash)) places.delete(hash);
-    else {
+    if (wanted.has(hash)) {
       pack.live.set(hash, place);
       pack.liveBytes += place.end - place.begin;
     }
   }
   const unused = [...keys].filter((key) => !kept.get(key)?.live.size);
-  const remove = (key: number) => Promise.all([packs.delete(key), indexes.delete(key)]);
+  // What nobody wants in a pack that stays is still there, and a later release may have it again.
+  const remove = (key: number) => {
+    for (const hash of kept.get(key)?.all ?? []) places.delete(hash);
+    return Promise.all([packs.delete(key), indexes.delete(key)]);
+  };
   await Promise.all(unused.map(remove));
 
   const used = [...kept].filter(([, { live }]) => live.size > 0);
@@ -174,7 +178,6 @@ async function tidy(transaction: Transaction, wanted: ReadonlySet<string>): Prom
     const pack: unknown = await packs.get(key);
     await remove(key);
     for (const [hash, { begin, end }] of live) {
-      places.delete(hash);
       if (!(pack instanceof Uint8Array)) continue;
       const file = pack.subarray(begin, end);
       files.set(hash, file);

@@ -20,8 +20,12 @@ import { uncontrolled, WorkerWatch } from './watch.js';
 export type {
   Freshness,
   Progress,
+  Refusal,
   ReleaseSummary,
+  RoleKeys,
   Status,
+  StorageStatus,
+  StoredRelease,
   TrustedRole,
   UpdateResult,
   VerifyResult,

@@ -138,10 +138,11 @@ export class Releases {
     if (!this.#active) return undefined;
     const keys = await this.pins.ofRequest(event, this.#active.key);
     const releases = (await Promise.all(keys.map((key) => this.get(key)))).filter((release) => release !== undefined);
-    if (releases.length === 0 && keys.some((key) => this.#others.has(key))) {
-      throw new VouchsafeError('storage', 'The release that this page was opened with cannot be read.');
+    // A file of another release would not go with what the page has already.
+    if (releases.length === 0) {
+      throw new VouchsafeError('storage', 'The release that this page was opened with is not there any more. Load the page again.');
     }
-    return releases.find(hasFile) ?? releases[0] ?? this.#active;
+    return releases.find(hasFile) ?? releases[0];
   }
 
   /** The files that the releases before the newest have under a target path. */

@@ -61,10 +61,11 @@ async function valueFor(request: Request, client: string, parts: ReplyParts, ext
       await releases.open();
       return vet(parts);
     case 'report': {
-      // Only what pages are there to notice: a script of the page could say anything.
+      // Only what pages are there to notice, and no fact by which violations are counted apart: a script of the page could say anything.
       const { code, message, facts } = request.refusal;
       if (!PAGES_REPORT.has(code)) throw new VouchsafeError('unsupported', 'A page does not report this.');
-      await violations.record(new VouchsafeError(code, message, facts), 'watch');
+      const { path: _path, role: _role, ...noticed } = facts;
+      await violations.record(new VouchsafeError(code, message, noticed), 'watch');
       return null;
     }
     default:
@@ -72,7 +73,8 @@ async function valueFor(request: Request, client: string, parts: ReplyParts, ext
   }
 }
 
-const PAGES_REPORT: ReadonlySet<string> = new Set(['verifier-replaced', 'foreign-registration', 'uncontrolled']);
+/** Not `verifier-replaced`, which locks every page: the worker finds that out itself, and a page that notices it locks itself alone. */
+const PAGES_REPORT: ReadonlySet<string> = new Set(['foreign-registration', 'uncontrolled']);
 
 /**
  * What the worker trusts right now.

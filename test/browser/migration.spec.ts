@@ -1,4 +1,4 @@
-import { cp, readFile } from 'node:fs/promises';
+import { chmod, cp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from '@playwright/test';
@@ -48,6 +48,9 @@ test('a new worker takes over from one of schema 1: offline, the app opens whole
 }) => {
   await cp(join(OLD_WORKERS, '1'), folder, { recursive: true });
   const [out, project] = [join(folder, 'out'), join(folder, 'project')];
+  // A checkout lets others read them, and then nothing is signed with them.
+  const keys = join(project, 'keys');
+  for (const name of await readdir(keys)) await chmod(join(keys, name), 0o600);
   const server = await serve(out);
   await openApp(page, server.url);
   expect(await releaseShown(page)).toBe('two');

@@ -83,7 +83,8 @@ export const monaco: RealApp = {
     'style sheet': 'vs/editor/editor.main.css',
     'lazy chunk': 'vs/python-CasA8BlK.js',
     'web worker': 'vs/assets/ts.worker-g3pjEjl4.js',
-    'type declarations': 'vs/nls/lang/de.d.ts',
+    // Not one of the type declarations: all are the same, and the worker has the bytes of one from another.
+    translation: 'vs/nls/lang/de.js',
   },
 };
 

@@ -101,9 +101,9 @@ test('a Workbox route with the handler answers from the signed release, and refu
   site.server.honest();
 
   // An altered file of the repository.
+  site.server.lie({ match: targetFile('index.html'), flip: 'middle' });
   await wipeStoredFiles(page);
   await stopWorker(page);
-  site.server.lie({ match: targetFile('index.html'), flip: 'middle' });
   expect((await page.goto(site.url))?.status()).toBe(503);
   await expect(page.locator('dd').first()).toHaveText('mismatch');
   site.server.honest();
