@@ -19,7 +19,7 @@ export function fileKey({ hashes }: Pick<TargetFile, 'hashes'>): string {
 }
 
 /** Bytes of bodies that are held. A browser keeps them outside of the worker, and those of a page are asked for together. */
-const HELD = 64 * 2 ** 20;
+const HELD = 32 * 2 ** 20;
 
 /** Files by hash, from the store or the repository. Nothing leaves here that this life of the worker has not hashed. */
 export class VerifiedFiles {
