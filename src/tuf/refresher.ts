@@ -255,6 +255,8 @@ export class Refresher {
       this.metadata.first({
         name: await deltaName(role, version, hasDelta),
         facts,
+        // As for a client that was away for some releases: no fault of a mirror's.
+        mayBeMissing: true,
         maxLength: Math.floor(longest / 2),
         take: (delta) => update(applyDelta(hasDelta, delta, longest)),
       });

@@ -82,6 +82,21 @@ test('where no delta is, or one that is wrong, the whole document is asked for a
   }
 });
 
+test('A13 of two mirrors neither of which has the delta, neither is accused', async () => {
+  const { simulator, store, bytes } = await twoReleases();
+  const failures: unknown[] = [];
+  const { targets } = await simulator
+    .client(store, {
+      hasDeltas: true,
+      metadataUrl: ['https://first.test/metadata/', 'https://second.test/metadata/'],
+      onMirrorFailure: (error) => failures.push(error),
+    })
+    .refresh();
+  expect(targets?.bytes).toEqual(bytes);
+  expect(simulator.requests.filter((path) => path.includes('deltas'))).toHaveLength(2);
+  expect(failures).toEqual([]);
+});
+
 test('A1 what a delta makes is refused when it is not what was signed, and nothing of it is kept', async () => {
   const { simulator, store, base, bytes, name } = await twoReleases();
   const forged = utf8(new TextDecoder().decode(bytes).replace('added.js', 'evil.js'));
