@@ -29,12 +29,12 @@ export class PackedFiles {
     this.#held.clear();
   }
 
-  /** @returns what is stored under a hash, in memory that more is read from. @throws `storage` */
+  /** @returns a copy of what is stored under a hash. @throws `storage` */
   async load(hash: string): Promise<Uint8Array | undefined> {
     const places = await this.#known();
     for (let place = places.get(hash); place; place = places.get(hash)) {
       const { pack, begin, end } = place;
-      const file = (await this.#pack(pack))?.subarray(begin, end);
+      const file = (await this.#pack(pack))?.slice(begin, end);
       if (file?.length === end - begin) return file;
       // Unless it has been moved meanwhile, it is gone.
       if (places.get(hash) === place) places.delete(hash);
