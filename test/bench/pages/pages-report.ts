@@ -43,7 +43,7 @@ export function pagesMarkdown(report: PagesReport): string {
 /** @returns an image for each action's most telling measure */
 export function pagesCharts({ results }: PagesReport): Chart[] {
   return groupsOf(results).flatMap((group) => {
-    const measure = ['loaded', 'time', 'first byte', 'ready'].find((name) =>
+    const measure = ['loaded', 'time', 'first byte', 'bytes, brotli'].find((name) =>
       group.results.some((result) => result.measure === name),
     );
     const shown = group.results.filter((result) => result.measure === measure);
