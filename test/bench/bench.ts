@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { writeDocument } from './document.js';
+import { CHARTS, writeDocument } from './document.js';
 import { type PagesReport, pagesCharts, pagesMarkdown } from './pages/pages-report.js';
 import { CASE_NAMES, NETWORKS, type NetworkName, runPagesSuite } from './pages/pages-suite.js';
 import { PEER_NAMES } from './pages/peers.js';
@@ -48,23 +48,23 @@ program
   .action(async ({ quick = false, rounds = quick ? 1 : 12, build, only, peers, networks, ...output }: PagesFlags) => {
     const outcome = await runPagesSuite({ rounds, only, peers, networks, quick, build, progress });
     const report: PagesReport = { suite: 'pages', ...circumstances(), rounds, ...outcome };
-    emit(report, pagesMarkdown(report), output);
-    if (output.write) writeDocument('pages', pagesMarkdown(report), pagesCharts(report));
+    const markdown = pagesMarkdown([report]);
+    emit(report, markdown, output);
+    if (output.write) writeDocument('pages', pagesMarkdown([report], CHARTS), pagesCharts([report]));
   });
 
 program
   .command('show')
   .description(
-    'tables of earlier runs of the suite pages, from what --json wrote; several files together, the first says where they ran',
+    'tables of earlier runs of the suite pages, from what --json wrote; of what two have measured, the first counts for goals and charts',
   )
   .argument('<files...>')
   .option('--write', 'put the tables and charts into docs/performance.md')
   .action((files: string[], { write }: Output) => {
-    const [first, ...more] = files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as PagesReport);
-    if (!first) return;
-    const report = { ...first, results: [first, ...more].flatMap(({ results }) => results) };
-    process.stdout.write(`${pagesMarkdown(report)}\n`);
-    if (write) writeDocument('pages', pagesMarkdown(report), pagesCharts(report));
+    const reports = files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as PagesReport);
+    const markdown = pagesMarkdown(reports);
+    process.stdout.write(`${markdown}\n`);
+    if (write) writeDocument('pages', pagesMarkdown(reports, CHARTS), pagesCharts(reports));
   });
 
 program

@@ -97,7 +97,7 @@ export async function measureColdStart(targets: number, setting: Setting): Promi
         samples.add(key('memory'), load.memory.all);
       }
     }
-    progress(`  ${targets} targets: ${rounds} rounds`);
+    progress(`  ${targets} targets`);
   });
 }
 
