@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { CHARTS, writeDocument } from './document.js';
 import { type PagesReport, pagesCharts, pagesMarkdown } from './pages/pages-report.js';
-import { CASE_NAMES, NETWORKS, type NetworkName, runPagesSuite } from './pages/pages-suite.js';
+import { CASE_NAMES, NETWORKS, type NetworkName, type PagesOutcome, runPagesSuite } from './pages/pages-suite.js';
 import { PEER_NAMES } from './pages/peers.js';
 import { publishMarkdown, runPublishSuite } from './publish-suite.js';
 import { type BenchReport, circumstances, machineInWords, toMarkdown } from './report.js';
@@ -46,10 +46,11 @@ program
   .option('--json <file>', 'write the results there too')
   .option('--write', 'put the tables and charts into docs/performance.md')
   .action(async ({ quick = false, rounds = quick ? 1 : 12, build, only, peers, networks, ...output }: PagesFlags) => {
-    const outcome = await runPagesSuite({ rounds, only, peers, networks, quick, build, progress });
-    const report: PagesReport = { suite: 'pages', ...circumstances(), rounds, ...outcome };
-    const markdown = pagesMarkdown([report]);
-    emit(report, markdown, output);
+    const where = circumstances();
+    const reportOf = (outcome: PagesOutcome): PagesReport => ({ suite: 'pages', ...where, rounds, ...outcome });
+    const save = (outcome: PagesOutcome) => writeJson(reportOf(outcome), output);
+    const report = reportOf(await runPagesSuite({ rounds, only, peers, networks, quick, build, progress, save }));
+    emit(report, pagesMarkdown([report]), output);
     if (output.write) writeDocument('pages', pagesMarkdown([report], CHARTS), pagesCharts([report]));
   });
 
@@ -108,11 +109,18 @@ program
 
 await program.parseAsync();
 
-function emit(report: object, markdown: string, { json }: Output): void {
-  const text = JSON.stringify(report, undefined, 2);
-  if (json === undefined) process.stdout.write(`${text}\n\n`);
-  else writeFileSync(json, `${text}\n`);
+function emit(report: object, markdown: string, output: Output): void {
+  writeJson(report, output);
+  if (output.json === undefined) process.stdout.write(`${inJson(report)}\n`);
   process.stdout.write(`${markdown}\n`);
+}
+
+function writeJson(report: object, { json }: Output): void {
+  if (json !== undefined) writeFileSync(json, inJson(report));
+}
+
+function inJson(report: object): string {
+  return `${JSON.stringify(report, undefined, 2)}\n`;
 }
 
 function positive(text: string): number {

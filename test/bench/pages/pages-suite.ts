@@ -33,6 +33,8 @@ export interface PagesOptions {
   readonly build: boolean;
   /** Told what is being done. */
   readonly progress: (text: string) => void;
+  /** Given what is known after each case: a run takes hours, and the last one may fail. */
+  readonly save: (outcome: PagesOutcome) => void;
 }
 
 /** One measure of one peer. */
@@ -113,7 +115,7 @@ export const CASE_NAMES = CASES.map(({ name }) => name);
  * @throws Error when a page is not whole, a worker did not answer or a release did not come: then there is nothing to compare
  */
 export async function runPagesSuite(options: PagesOptions): Promise<PagesOutcome> {
-  const { rounds, only, peers: names, networks, quick, build, progress } = options;
+  const { rounds, only, peers: names, networks, quick, build, progress, save } = options;
   if (build) {
     progress('building the worker');
     execFileSync('npm', ['run', '--silent', 'bundle'], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -122,20 +124,22 @@ export async function runPagesSuite(options: PagesOptions): Promise<PagesOutcome
   const taking = () =>
     peers(packages()).filter(({ name }) => name === OURS || name === REFERENCE || (names?.includes(name) ?? true));
   const executable = findBrowsers(process.env).chromium;
+  const browser = execFileSync(executable, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   const ways = (networks ?? (quick ? (['local'] as const) : (['local', 'slow'] as const))).map((name) => NETWORKS[name]);
   const samples = new Samples();
+  const outcome = () => ({ browser, peers: peerVersions(), results: resultsOf(samples) });
   const work = mkdtempSync(join(tmpdir(), 'vouchsafe-bench-'));
   try {
     for (const { name, run } of CASES) {
       if (only && !only.includes(name)) continue;
       progress(name);
       await run(taking, { executable, packages, work, rounds, networks: ways, quick, samples, progress });
+      save(outcome());
     }
   } finally {
     rmSync(work, { recursive: true, force: true, maxRetries: 5 });
   }
-  const browser = execFileSync(executable, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-  return { browser, peers: peerVersions(), results: resultsOf(samples) };
+  return outcome();
 }
 
 /** @returns each measure, with its ratio to the reference */
