@@ -129,6 +129,23 @@ describe('Updates', () => {
     expect(releases.active?.trusted.snapshot.version).toBe((first?.trusted.snapshot.version ?? 0) + 1);
   });
 
+  it('a changed header alone makes a new release, of which only the manifest is downloaded', async () => {
+    const { updates, releases } = startedWorker();
+    await release('one');
+    await updates.update();
+    repository.requests.length = 0;
+    const headers = [{ path: '**', set: { 'x-frame-options': 'DENY' } }];
+    await repository.release({
+      'vouchsafe.json': JSON.stringify({ ...JSON.parse(manifest), headers }),
+      'index.html': 'one',
+      'shared.js': 'shared',
+    });
+    expect(await updates.update()).toMatchObject({ outcome: 'staged' });
+    expect(releases.staged?.manifest.headers).toEqual(headers);
+    expect(releases.active?.manifest.headers).toEqual([]);
+    expect(repository.requests.filter((path) => path.startsWith('/targets/'))).toEqual([expect.stringMatching(/vouchsafe\.json$/)]);
+  });
+
   it('looks again only after a while when nobody asks', async () => {
     const { updates } = startedWorker();
     await updates.look();
