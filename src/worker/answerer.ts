@@ -13,9 +13,6 @@ import type { Updates } from './updates.js';
 import { fileKey, type VerifiedFiles } from './verified-files.js';
 import type { ViolationLog } from './violation-log.js';
 
-/** Bytes. Firefox sends bodies below 1 MiB in one piece. */
-const STREAMED_FROM = 2 ** 19;
-
 /** What answers are made from. */
 export interface AnswerParts {
   readonly config: WorkerConfig;
@@ -159,11 +156,12 @@ export async function releaseFor(
   { releases, updates, scope, onNavigation }: AnswerParts,
 ): Promise<Release> {
   const extend = (work: Promise<unknown>): void => event.waitUntil(work);
+  if (purpose === 'document') releases.readAhead();
   await releases.open();
   if (purpose === 'document') {
     extend(onNavigation());
     await updates.activateForNavigation();
-    if (updates.freshness() === 'fresh') extend(updates.look());
+    if (updates.freshness() === 'fresh') extend(updates.lookSoon());
     else await updates.refresh(extend);
     await updates.activateForNavigation();
   } else if (!releases.active) {
@@ -213,11 +211,7 @@ async function bodyOf(
 ): Promise<BodyInit> {
   const signed = release.manifest.chunks.get(file.path);
   onVerified();
-  if (!signed) {
-    const body = await files.body(release, file);
-    const wanted = part.end + 1 - part.start === body.size ? body : body.slice(part.start, part.end + 1);
-    return wanted.size < STREAMED_FROM ? wanted : streamOf(new Uint8Array(await wanted.arrayBuffer()), event);
-  }
+  if (!signed) return streamOf((await files.read(release, file)).subarray(part.start, part.end + 1), event);
   const source = chunks.open(release, file, part.end);
   const chunked = { ...part, chunks: signed };
   // An engine shows the part of a page that came before it broke off.
@@ -232,8 +226,9 @@ async function bodyOf(
 }
 
 /**
- * A body that arrives whole. Firefox stops a worker whose idle time ran out during a long download as soon as it has answered, and hands
- * the page what it had read of a large body by then, without an error: half a script runs. So the worker stays until the last byte is read.
+ * A body that arrives whole, and soon: of bytes and Blobs Chromium's worker has to tell another process first, and waits for its answer, one body
+ * after the other. Firefox stops a worker whose idle time ran out during a long download as soon as it has answered, and hands the page what
+ * it had read of a large body by then, without an error: half a script runs. So the worker stays until the last byte is read.
  */
 function streamOf(bytes: Uint8Array, event: ExtendableEvent): ReadableStream {
   const finish = untilEnd(event);

@@ -18,18 +18,12 @@ export function fileKey({ hashes }: Pick<TargetFile, 'hashes'>): string {
   return hashes.sha256 ?? hashes.sha512 ?? '';
 }
 
-/** Bytes of bodies that are held. A browser keeps them outside of the worker, and those of a page are asked for together. */
-const HELD = 32 * 2 ** 20;
-
-/** Files by hash, from the store or the repository. Nothing leaves here that this life of the worker has not hashed. */
+/** Files by hash, from the store or the repository. Nothing leaves here that was not hashed just before. */
 export class VerifiedFiles {
   readonly #store: Store;
   readonly #refresher: () => Refresher;
   readonly #older: (path: string) => Promise<readonly TargetFile[]>;
   readonly #onDamage: (error: unknown) => void;
-  /** Bodies by hash, the least recently used first. Only this worker's own code reaches them: what was verified stays what it was. */
-  readonly #held = new Map<string, Blob>();
-  #heldBytes = 0;
 
   /**
    * @param store where files are kept
@@ -75,33 +69,12 @@ export class VerifiedFiles {
    * @throws what a download throws
    */
   async read(serving: Serving, file: TargetFile): Promise<Uint8Array> {
-    const stored = isKept(serving, file) && (await this.load(file));
+    const isKept = !serving.manifest || fileRule(serving.manifest, file.path).keep !== 'network-only';
+    const stored = isKept && (await this.load(file));
     if (stored) return stored;
     const bytes = await this.download(serving, file);
-    if (isKept(serving, file)) await this.save(file, bytes);
+    if (isKept) await this.save(file, bytes);
     return bytes;
-  }
-
-  /**
-   * Reads a file as the body of a response. It is hashed when it is first read, and then held: a page script can alter what is stored, but not what
-   * this worker has in memory.
-   *
-   * @param serving of the file's release
-   * @param file as the signed metadata lists it
-   * @throws what a download throws
-   */
-  async body(serving: Serving, file: TargetFile): Promise<Blob> {
-    const key = fileKey(file);
-    const body = this.#held.get(key) ?? new Blob([(await this.read(serving, file)) as Uint8Array<ArrayBuffer>]);
-    if (!isKept(serving, file)) return body;
-    if (!this.#held.delete(key)) this.#heldBytes += body.size;
-    this.#held.set(key, body);
-    for (const [other, { size }] of this.#held) {
-      if (this.#heldBytes <= HELD) break;
-      this.#held.delete(other);
-      this.#heldBytes -= size;
-    }
-    return body;
   }
 
   /** Stores bytes that were checked. A store that cannot take them is no reason not to use them. */
@@ -125,8 +98,4 @@ export class VerifiedFiles {
       diagnose(bytes, file, type, (hash) => older.some((other) => fileKey(other) === hash), manifest?.chunks.get(file.path)),
     );
   }
-}
-
-function isKept({ manifest }: Serving, { path }: TargetFile): boolean {
-  return !manifest || fileRule(manifest, path).keep !== 'network-only';
 }

@@ -183,7 +183,6 @@ test('C8 storage that may not be used is no reason not to run, verified from the
   expect((await statusOf(page)).storage.kept).toBe('memory');
   await expectViolation(page, { code: 'storage', during: 'storage' });
   site.server.lie({ match: targetFile('data.json'), flip: 'last' });
-  await stopWorker(page);
   expect(
     await page.evaluate(() =>
       fetch('data.json').then(
