@@ -103,7 +103,8 @@ test('files are stored before a release runs, when they are used, or never, and 
 test('a missing optional file stops no release, a missing required one does, and is named to whoever asked and to the page', {
   tag: '@chromium',
 }, async ({ page, publishSite, folder }) => {
-  const site = await publishSite(await makeRelease(folder, 'one'), RULES);
+  // The navigation's own look, a second later, would come while the server tells the truth for a moment.
+  const site = await publishSite(await makeRelease(folder, 'one'), { ...RULES, lookSeconds: 600 });
   await openApp(page, site.url);
   await registerIn(page, { look: false });
   const since = site.server.requests.length;
