@@ -42,6 +42,22 @@ export class PackedFiles {
     return undefined;
   }
 
+  /**
+   * Starts to read what a page that opens is about to ask for: every pack, as far as they are held in memory, the small ones first, so that the page
+   * comes before its images. Never rejects: whoever asks for a file is told what was wrong.
+   */
+  async readAhead(): Promise<void> {
+    const sizes = new Map<number, number>();
+    const places = await this.#known().catch(() => new Map<string, Place>());
+    for (const { pack, end } of places.values()) sizes.set(pack, Math.max(sizes.get(pack) ?? 0, end));
+    let size = 0;
+    for (const [key, bytes] of [...sizes].sort(([, a], [, b]) => a - b)) {
+      size += bytes;
+      if (size > HELD) break;
+      this.#pack(key).catch(() => {});
+    }
+  }
+
   /** Stores files as one pack, in one transaction. What was stored under their hashes before is not read again. @throws `storage`, `quota` */
   async save(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
     if (files.size === 0) return;

@@ -102,6 +102,11 @@ export class Store implements MetadataStore {
     return this.#write(['metadata', role, bytes]);
   }
 
+  /** Starts to read files that a page which opens is about to ask for. */
+  readAhead(): Promise<void> {
+    return this.#files.readAhead();
+  }
+
   /** Keeps a release, or newer metadata of one that is kept. @throws `quota` */
   saveRelease(key: string, record: ReleaseRecord): Promise<void> {
     return this.#write(['releases', key, record]);

@@ -165,11 +165,12 @@ export async function releaseFor(
   { releases, updates, scope, onNavigation }: AnswerParts,
 ): Promise<Release> {
   const extend = (work: Promise<unknown>): void => event.waitUntil(work);
+  if (purpose === 'document') releases.readAhead();
   await releases.open();
   if (purpose === 'document') {
     extend(onNavigation());
     await updates.activateForNavigation();
-    if (updates.freshness() === 'fresh') extend(updates.look());
+    if (updates.freshness() === 'fresh') extend(updates.lookSoon());
     else await updates.refresh(extend);
     await updates.activateForNavigation();
   } else if (!releases.active) {

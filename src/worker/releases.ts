@@ -74,6 +74,11 @@ export class Releases {
     return this.#activation ?? (this.#staged ?? this.#active)?.manifest.activation ?? 'navigation';
   }
 
+  /** Starts to read the files that a page is about to ask for while `open` verifies what says which they are, once. */
+  readAhead(): void {
+    if (!this.#opening) void this.#store.readAhead();
+  }
+
   /** Reads what earlier lives of the worker stored, once. Never rejects. */
   open(): Promise<void> {
     this.#opening ??= this.#open();

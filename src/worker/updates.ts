@@ -13,6 +13,8 @@ import type { Announce, ViolationLog } from './violation-log.js';
 
 /** How long (milliseconds) a navigation waits for newer metadata while the release may still run without. */
 const REFRESH_WITHIN = 5_000;
+/** How long (milliseconds) a page is left to load before the worker looks for a newer release. */
+const LOOK_AFTER = 1_000;
 /** How far (milliseconds) a clock may be behind the signers' before it is worth a word. */
 const CLOCK_TOLERANCE = 5 * 60_000;
 
@@ -85,6 +87,12 @@ export class Updates {
     const { active } = this.#parts.releases;
     const isRecent = active && this.freshness() === 'fresh' && Date.now() - this.#lookedAt < active.manifest.lookSeconds * 1000;
     if (!isRecent) await this.update();
+  }
+
+  /** The same once a page that is about to open had time for it: both would take turns on the worker's one thread. */
+  async lookSoon(): Promise<void> {
+    await after(LOOK_AFTER);
+    await this.look();
   }
 
   /** Waits for an update; not for long when the release may run without, as offline. */

@@ -1,29 +1,26 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Chart } from './pages/pages-report.js';
 
 const DOCUMENT = 'docs/performance.md';
-const CHARTS = 'docs/performance';
+/** Where its charts are, from there. */
+export const CHARTS = 'performance';
 
 /**
  * Puts a suite's newest run into the document, in the place of the one before.
  *
  * @param suite whose place: between `<!-- suite -->` and `<!-- end of suite -->`
  * @param markdown the tables
- * @param charts images to show above them
+ * @param charts the images that it shows
  * @throws Error when the document has no place for this suite
  */
 export function writeDocument(suite: string, markdown: string, charts: readonly Chart[] = []): void {
-  const document = readFileSync(DOCUMENT, 'utf8');
-  const next = withSection(
-    document,
-    suite,
-    `${charts.map(({ name, title }) => `![${title}](performance/${name})\n\n`).join('')}${markdown}`,
-  );
+  const next = withSection(readFileSync(DOCUMENT, 'utf8'), suite, markdown);
   if (charts.length > 0) {
-    mkdirSync(CHARTS, { recursive: true });
-    for (const name of readdirSync(CHARTS)) rmSync(join(CHARTS, name));
-    for (const { name, svg } of charts) writeFileSync(join(CHARTS, name), svg);
+    const folder = join(dirname(DOCUMENT), CHARTS);
+    mkdirSync(folder, { recursive: true });
+    for (const name of readdirSync(folder)) rmSync(join(folder, name));
+    for (const { name, svg } of charts) writeFileSync(join(folder, name), svg);
   }
   writeFileSync(DOCUMENT, next);
 }

@@ -59,7 +59,7 @@ test('a report has ratios to Workbox or to the trivial worker, says which goals 
     ['media', 'all of 200 MiB', 'peak memory of renderers', 'Vouchsafe', [30]],
     ['media', 'all of 200 MiB', 'peak memory of renderers', 'no worker, no-store', [10]],
   ]);
-  const markdown = pagesMarkdown(report);
+  const markdown = pagesMarkdown([report]);
   expect(markdown).toContain('commit abc1234, CPU, 2 cores, 24 GiB, Linux 6, Node v20. Chromium 156; workbox-build 7.');
   expect(markdown).toContain('| page load, worker running / Workbox | at most 0.70 | 0.60 | met |');
   expect(markdown).toContain('| page load, worker stopped before / Workbox | at most 0.85 | 1.02 | missed by 20 % |');
@@ -67,13 +67,32 @@ test('a report has ratios to Workbox or to the trivial worker, says which goals 
   expect(markdown).toContain('| at most 8 MiB | 20 MiB | missed by 150 % |');
   expect(markdown).toContain('| Vouchsafe | 60 ms (55 to 65); 0.60 |');
   expect(markdown).not.toContain('first install');
-  const charts = pagesCharts(report);
+  const charts = pagesCharts([report]);
   expect(charts.map(({ name }) => name)).toEqual([
     'synthetic-worker-running-loaded.svg',
     'synthetic-worker-stopped-loaded.svg',
     'cold-start-500-targets-first-byte.svg',
   ]);
   expect(charts[0]?.svg).toContain('>60 ms</text>');
+});
+
+test('several runs: the first counts for goals and charts, and each has its tables', () => {
+  const [first, second] = [70, 90].map((ms) =>
+    reportOf([
+      ['synthetic', 'worker running', 'loaded', 'Workbox', [100]],
+      ['synthetic', 'worker running', 'loaded', 'Vouchsafe', [ms]],
+      ...(ms === 90 ? ([['media', 'all of 200 MiB', 'first byte', 'Vouchsafe', [20]]] as const) : []),
+    ]),
+  ) as [PagesReport, PagesReport];
+  const markdown = pagesMarkdown([first, second]);
+  expect(markdown.match(/page load, worker running.*/g)).toEqual([expect.stringContaining('| 0.70 | met |')]);
+  expect(markdown).toContain('200 MB media, from its beginning: first byte | at most 50 ms | 20 ms | met |');
+  expect(markdown.match(/^\| Vouchsafe \| \d+ ms; .*/gm)).toEqual(['| Vouchsafe | 70 ms; 0.70 |', '| Vouchsafe | 90 ms; 0.90 |']);
+  expect(markdown).not.toContain('.svg');
+  expect(pagesMarkdown([first, second], 'images').match(/!.*/g)).toEqual([
+    '![synthetic, worker running: loaded](images/synthetic-worker-running-loaded.svg)',
+  ]);
+  expect(pagesCharts([first, second]).map(({ svg }) => svg.includes('>70 ms<'))).toEqual([true]);
 });
 
 test('a bar is as long as its median, and text in an image is text', () => {

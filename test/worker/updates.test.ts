@@ -129,6 +129,20 @@ describe('Updates', () => {
     expect(releases.active?.trusted.snapshot.version).toBe((first?.trusted.snapshot.version ?? 0) + 1);
   });
 
+  it('leaves a page time to load before it looks', async () => {
+    vi.useFakeTimers({ now: START, toFake: ['Date', 'setTimeout'] });
+    const { updates, releases } = startedWorker();
+    const update = vi.spyOn(updates, 'update');
+    const looked = updates.lookSoon();
+    await vi.advanceTimersByTimeAsync(999);
+    expect(update).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(update).toHaveBeenCalledOnce();
+    vi.useFakeTimers({ now: START, toFake: ['Date'] });
+    await looked;
+    expect(releases.active).toBeDefined();
+  });
+
   it('looks again only after a while when nobody asks', async () => {
     const { updates } = startedWorker();
     await updates.look();

@@ -84,4 +84,5 @@ export const GOALS: readonly Goal[] = [
   value('media', WASM, 'first byte', '30 MB WebAssembly: first byte', 50, 'ms'),
   peak(MEDIA, '200 MB media: peak of memory, above what it is without a worker'),
   peak(WASM, '30 MB WebAssembly: the same'),
+  value('sizes', 'worker, with all that it imports', 'bytes, brotli', 'worker, brotli, everything in', 12 * 1024, 'bytes'),
 ];

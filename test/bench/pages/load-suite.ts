@@ -11,13 +11,15 @@ import { type Load, Visitor } from './visitor.js';
 export interface Setting {
   /** Path of Chromium. */
   readonly executable: string;
-  /** Where the peers' packages are installed. */
-  readonly packages: string;
+  /** Where the peers' packages are installed; installs them, the first time. */
+  readonly packages: () => string;
   /** An empty folder. */
   readonly work: string;
   readonly rounds: number;
   /** The ways to the server to measure with; undefined is this machine's own. */
   readonly networks: readonly (Network | undefined)[];
+  /** Whether to do the least that shows that everything works. */
+  readonly quick: boolean;
   readonly samples: Samples;
   /** Told what is being done. */
   readonly progress: (text: string) => void;
@@ -71,7 +73,7 @@ export function inTurn<Item>(items: readonly Item[], round: number): Item[] {
  * @param setting where and how often
  */
 export async function measureLoads(app: App, peers: readonly Peer[], setting: Setting): Promise<void> {
-  const { rounds, networks, samples, progress } = setting;
+  const { rounds, networks, quick, samples, progress } = setting;
   await withContestants(app, peers, setting, async (contestants) => {
     for (const { peer, delivery, server, visitor } of contestants) {
       progress(`  installing ${peer.name}`);
@@ -81,7 +83,7 @@ export async function measureLoads(app: App, peers: readonly Peer[], setting: Se
         await delivery.install?.(tab);
       });
       // Engines keep compiled code after some visits.
-      for (let visit = 0; visit < 3; visit++) {
+      for (let visit = 0; visit < (quick ? 1 : 3); visit++) {
         await visitor.load(server.url, app.whole);
         await visitor.stop();
         await visitor.start();

@@ -22,38 +22,56 @@ function circumstancesInWords(report: PagesReport): string {
   return `${machineInWords(report)} ${report.browser}; ${versions.join(', ')}. Medians (lower to upper quartile) of ${report.rounds} rounds; after the semicolon the ratio to Workbox, or to the trivial worker.`;
 }
 
-/** @returns tables in Markdown: the goals, then each action */
-export function pagesMarkdown(report: PagesReport): string {
-  const { results } = report;
-  const parts = [circumstancesInWords(report)];
-  const goals = goalLines(results);
+/**
+ * @param reports of one run or several; where two have measured the same, the goals and charts are of the first
+ * @param folder where the charts are, if they are to be shown
+ * @returns tables in Markdown: the goals, then each action
+ */
+export function pagesMarkdown(reports: readonly PagesReport[], folder?: string): string {
+  const parts: string[] = [];
+  const images = new Map(pagesCharts(reports).map(({ name, title }) => [name, `![${title}](${folder}/${name})`]));
+  const goals = goalLines(reports);
   if (goals.length > 0) parts.push('### Goals', table(['', 'goal', 'measured', ''], goals));
-  for (const group of groupsOf(results)) {
-    const measures = [...new Set(group.results.map(({ measure }) => measure))];
-    const peers = [...new Set(group.results.map(({ peer }) => peer))];
-    const rows = peers.map((peer) => [
-      peer,
-      ...measures.map((measure) => cell(group.results.find((result) => result.peer === peer && result.measure === measure))),
-    ]);
-    parts.push(`### ${group.title}`, table(['', ...measures], rows));
+  for (const report of reports) {
+    const cases = [...new Set(report.results.map((result) => result.case))];
+    parts.push(`### ${cases.join(', ')}`, circumstancesInWords(report));
+    for (const group of groupsOf(report.results)) {
+      const measures = [...new Set(group.results.map(({ measure }) => measure))];
+      const peers = [...new Set(group.results.map(({ peer }) => peer))];
+      const rows = peers.map((peer) => [
+        peer,
+        ...measures.map((measure) => cell(group.results.find((result) => result.peer === peer && result.measure === measure))),
+      ]);
+      const name = chartOf(group)?.name ?? '';
+      const image = images.get(name);
+      parts.push(`#### ${group.title}`, ...(folder && image ? [image] : []), table(['', ...measures], rows));
+      images.delete(name);
+    }
   }
   return `${parts.join('\n\n')}\n`;
 }
 
-/** @returns an image for each action's most telling measure */
-export function pagesCharts({ results }: PagesReport): Chart[] {
-  return groupsOf(results).flatMap((group) => {
-    const measure = ['loaded', 'time', 'first byte', 'ready'].find((name) =>
-      group.results.some((result) => result.measure === name),
-    );
-    const shown = group.results.filter((result) => result.measure === measure);
-    const [first] = shown;
-    if (first === undefined || shown.length < 2) return [];
-    const bars = shown.map(({ peer, spread }) => ({ label: peer, ...spread, isOurs: peer === OURS }));
-    const title = `${group.title}: ${measure}`;
-    const name = `${title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}.svg`;
-    return [{ name, title, svg: barChart(title, first.unit, bars) }];
-  });
+/** @param reports as for the tables @returns an image for each action's most telling measure */
+export function pagesCharts(reports: readonly PagesReport[]): Chart[] {
+  const charts = new Map<string, Chart>();
+  for (const group of reports.flatMap(({ results }) => groupsOf(results))) {
+    const chart = chartOf(group);
+    if (chart && !charts.has(chart.name)) charts.set(chart.name, chart);
+  }
+  return [...charts.values()];
+}
+
+function chartOf(group: Group): Chart | undefined {
+  const measure = ['loaded', 'time', 'first byte', 'bytes, brotli'].find((name) =>
+    group.results.some((result) => result.measure === name),
+  );
+  const shown = group.results.filter((result) => result.measure === measure);
+  const [first] = shown;
+  if (first === undefined || shown.length < 2) return undefined;
+  const bars = shown.map(({ peer, spread }) => ({ label: peer, ...spread, isOurs: peer === OURS }));
+  const title = `${group.title}: ${measure}`;
+  const name = `${title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}.svg`;
+  return { name, title, svg: barChart(title, first.unit, bars) };
 }
 
 interface Group {
@@ -77,9 +95,9 @@ function cell(result: PagesResult | undefined): string {
   return `${inDigits(spread.median)} ${unit}${range}${ratio === undefined ? '' : `; ${ratio.toFixed(2)}`}`;
 }
 
-function goalLines(results: readonly PagesResult[]): string[][] {
+function goalLines(reports: readonly PagesReport[]): string[][] {
   return GOALS.flatMap(({ words, most, unit, measured }: Goal) => {
-    const value = measured(results);
+    const value = reports.map(({ results }) => measured(results)).find((found) => found !== undefined);
     if (value === undefined) return [];
     const outcome = value <= most ? 'met' : `missed by ${Math.round(100 * (value / most - 1))} %`;
     const show = (number: number) => (unit === '' ? number.toFixed(2) : `${inDigits(number)} ${unit}`);

@@ -8,7 +8,7 @@ import { modulesApp, monacoApp, wasmApp } from './built-apps.js';
 import { measureInstalls, measureLoads, type Setting } from './load-suite.js';
 import { installPeers, OURS, type Peer, peers, peerVersions, REFERENCE } from './peers.js';
 import type { Network } from './site-server.js';
-import { measureColdStart, measureMedia, TRIVIAL } from './special-suites.js';
+import { measureColdStart, measureMedia, measureSizes, TRIVIAL } from './special-suites.js';
 import { Samples, type Spread } from './statistics.js';
 
 /** The ways to the server: this machine's own, and one that is as long and narrow as many. */
@@ -22,13 +22,19 @@ export interface PagesOptions {
   /** How often each peer is measured. */
   readonly rounds: number;
   /** Names of cases; all by default. */
-  readonly cases: readonly string[] | undefined;
+  readonly only: readonly string[] | undefined;
   /** Names of peers, beside ours and the reference; all by default. */
   readonly peers: readonly string[] | undefined;
   /** Ways to the server, by name; all by default. */
   readonly networks: readonly NetworkName[] | undefined;
+  /** Whether to see that everything works instead of measuring: the least of each case, this machine's own way only. */
+  readonly quick: boolean;
+  /** Whether to bundle the worker first, or to take what `dist` has. */
+  readonly build: boolean;
   /** Told what is being done. */
   readonly progress: (text: string) => void;
+  /** Given what is known after each case: a run takes hours, and the last one may fail. */
+  readonly save: (outcome: PagesOutcome) => void;
 }
 
 /** One measure of one peer. */
@@ -55,46 +61,48 @@ export interface PagesOutcome {
 
 interface Case {
   readonly name: string;
-  run(all: readonly Peer[], setting: Setting): Promise<void>;
+  /** @param all who takes part; their packages are installed when it is called */
+  run(all: () => readonly Peer[], setting: Setting): Promise<void>;
 }
 
 const CASES: readonly Case[] = [
+  { name: 'sizes', run: async (all, setting) => measureSizes(all(), setting) },
   {
     name: 'synthetic',
-    run: async (all, setting) => measureLoads(syntheticApp(join(setting.work, 'synthetic')), all, setting),
+    run: async (all, setting) => measureLoads(syntheticApp(join(setting.work, 'synthetic')), all(), setting),
   },
   {
     name: 'installs',
     run: async (all, setting) =>
-      measureInstalls({ ...syntheticApp(join(setting.work, 'installs')), name: 'installs' }, all, setting),
+      measureInstalls({ ...syntheticApp(join(setting.work, 'installs')), name: 'installs' }, all(), setting),
   },
   {
     name: 'cold-start',
     async run(_all, setting) {
-      for (const targets of [500, 10_000, 100_000]) await measureColdStart(targets, setting);
+      for (const targets of setting.quick ? [500] : [500, 10_000, 100_000]) await measureColdStart(targets, setting);
     },
   },
   {
     name: 'media',
     run: async (_all, setting) =>
-      measureMedia(join(setting.packages, 'node_modules/@duckdb/duckdb-wasm/dist/duckdb-mvp.wasm'), setting),
+      measureMedia(join(setting.packages(), 'node_modules/@duckdb/duckdb-wasm/dist/duckdb-mvp.wasm'), setting),
   },
   {
     name: 'wasm',
     run: async (all, setting) =>
-      measureLoads(await wasmApp(join(setting.work, 'wasm'), setting.packages), all, { ...setting, networks: [undefined] }),
+      measureLoads(await wasmApp(join(setting.work, 'wasm'), setting.packages()), all(), { ...setting, networks: [undefined] }),
   },
   {
     name: 'monaco-classic',
-    run: async (all, setting) => measureLoads(await monacoApp(join(setting.work, 'monaco-classic'), 'classic'), all, setting),
+    run: async (all, setting) => measureLoads(await monacoApp(join(setting.work, 'monaco-classic'), 'classic'), all(), setting),
   },
   {
     name: 'monaco-modules',
-    run: async (all, setting) => measureLoads(await monacoApp(join(setting.work, 'monaco-modules'), 'modules'), all, setting),
+    run: async (all, setting) => measureLoads(await monacoApp(join(setting.work, 'monaco-modules'), 'modules'), all(), setting),
   },
   {
     name: 'modules',
-    run: async (all, setting) => measureLoads(await modulesApp(join(setting.work, 'modules')), all, setting),
+    run: async (all, setting) => measureLoads(await modulesApp(join(setting.work, 'modules')), all(), setting),
   },
 ];
 
@@ -106,27 +114,32 @@ export const CASE_NAMES = CASES.map(({ name }) => name);
  *
  * @throws Error when a page is not whole, a worker did not answer or a release did not come: then there is nothing to compare
  */
-export async function runPagesSuite({ rounds, cases, peers: names, networks, progress }: PagesOptions): Promise<PagesOutcome> {
-  progress('building the worker');
-  execFileSync('npm', ['run', '--silent', 'bundle'], { stdio: ['ignore', 'ignore', 'inherit'] });
-  progress('installing peers');
-  const packages = installPeers();
-  const taking = peers(packages).filter(({ name }) => name === OURS || name === REFERENCE || (names?.includes(name) ?? true));
+export async function runPagesSuite(options: PagesOptions): Promise<PagesOutcome> {
+  const { rounds, only, peers: names, networks, quick, build, progress, save } = options;
+  if (build) {
+    progress('building the worker');
+    execFileSync('npm', ['run', '--silent', 'bundle'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  }
+  const packages = () => installPeers(progress);
+  const taking = () =>
+    peers(packages()).filter(({ name }) => name === OURS || name === REFERENCE || (names?.includes(name) ?? true));
   const executable = findBrowsers(process.env).chromium;
-  const ways = (networks ?? (['local', 'slow'] as const)).map((name) => NETWORKS[name]);
+  const browser = execFileSync(executable, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  const ways = (networks ?? (quick ? (['local'] as const) : (['local', 'slow'] as const))).map((name) => NETWORKS[name]);
   const samples = new Samples();
+  const outcome = () => ({ browser, peers: peerVersions(), results: resultsOf(samples) });
   const work = mkdtempSync(join(tmpdir(), 'vouchsafe-bench-'));
   try {
     for (const { name, run } of CASES) {
-      if (cases && !cases.includes(name)) continue;
+      if (only && !only.includes(name)) continue;
       progress(name);
-      await run(taking, { executable, packages, work, rounds, networks: ways, samples, progress });
+      await run(taking, { executable, packages, work, rounds, networks: ways, quick, samples, progress });
+      save(outcome());
     }
   } finally {
     rmSync(work, { recursive: true, force: true, maxRetries: 5 });
   }
-  const browser = execFileSync(executable, ['--version'], { encoding: 'utf8' }).trim();
-  return { browser, peers: peerVersions(packages), results: resultsOf(samples) };
+  return outcome();
 }
 
 /** @returns each measure, with its ratio to the reference */

@@ -50,13 +50,15 @@ const PEERS_FOLDER = 'test/bench/peers';
 /**
  * Installs the peers' packages, apart from ours, unless they are there.
  *
+ * @param progress told when it does
  * @returns the folder that they are installed in
  */
-export function installPeers(): string {
+export function installPeers(progress: (text: string) => void): string {
   const lock = readFileSync(join(PEERS_FOLDER, 'package-lock.json'));
   const folder = resolve('node_modules/.cache/bench-peers', createHash('sha256').update(lock).digest('hex').slice(0, 16));
   const done = join(folder, 'installed');
   if (!existsSync(done)) {
+    progress('installing the peers');
     cpSync(PEERS_FOLDER, folder, { recursive: true });
     execFileSync('npm', ['ci', '--silent'], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
     writeFileSync(done, '');
@@ -65,8 +67,8 @@ export function installPeers(): string {
 }
 
 /** @returns each of the peers' packages with its version */
-export function peerVersions(folder: string): Record<string, string> {
-  const { dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+export function peerVersions(): Record<string, string> {
+  const { dependencies } = JSON.parse(readFileSync(join(PEERS_FOLDER, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>;
   };
   return dependencies;

@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
 import type { App } from './apps.js';
 import { installWhole, readRange, readWhole } from './in-page.js';
 import { inTurn, type Setting, withContestants } from './load-suite.js';
@@ -37,6 +38,27 @@ self.addEventListener('fetch', (event) => event.respondWith(new Response(page, {
     });
   },
 };
+
+/** The scripts of all peers that run in a worker. Ours has a second one, for engines without Ed25519. */
+const WORKER_SCRIPT = /^(sw|workbox-\w+|ngsw-worker|vouchsafe-worker|vouchsafe-ed25519)\.js$/;
+
+/**
+ * Measures what a browser downloads to have a worker, for an app of one file.
+ *
+ * @param peers who takes part; those without a worker are left out
+ */
+export async function measureSizes(peers: readonly Peer[], { work, samples }: Setting): Promise<void> {
+  const folder = join(work, 'one-file');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'index.html'), PAGE);
+  for (const [index, peer] of peers.entries()) {
+    const delivery = await peer.prepare({ name: 'sizes', words: '', folder, whole: '' }, join(work, `sizes-${index}`));
+    if (!delivery.install) continue;
+    const scripts = [...(await delivery.release(1))].filter(([path]) => WORKER_SCRIPT.test(path));
+    const bytes = scripts.reduce((sum, [, script]) => sum + brotliCompressSync(script).length, 0);
+    samples.add(['sizes', '', 'worker, with all that it imports', 'bytes, brotli', peer.name], bytes);
+  }
+}
 
 /**
  * Measures how long a stopped worker takes to answer a navigation, with releases of so many targets, against a trivial worker.
@@ -75,7 +97,7 @@ export async function measureColdStart(targets: number, setting: Setting): Promi
         samples.add(key('memory'), load.memory.all);
       }
     }
-    progress(`  ${targets} targets: ${rounds} rounds`);
+    progress(`  ${targets} targets`);
   });
 }
 
