@@ -50,7 +50,10 @@ export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Res
   await parts.releases.open();
   // Unregistered by the signers; until its last page has gone the worker is still asked.
   if (parts.releases.active?.manifest.tombstone) return fetch(request).catch(() => Response.error());
-  if (wanted instanceof VouchsafeError) throw wanted;
+  if (wanted instanceof VouchsafeError) {
+    if (isReport(request, parts)) return fetch(request).catch(() => Response.error());
+    throw wanted;
+  }
   if (wanted === 'external') {
     const release = await releaseFor('subresource', event, parts);
     const file = externalFile(release, request);
@@ -82,6 +85,12 @@ export function expectedFile(
   if (route?.kind === 'redirect') return undefined;
   const file = route && release.targets.get(route.path);
   return file ?? (isGuessed(request) ? undefined : noSuchFile(request));
+}
+
+/** What a locked page sends by itself to where the signers want it, which may be a path of this site. */
+function isReport({ method, destination, url }: Request, { releases, scope }: AnswerParts): boolean {
+  const endpoint = releases.active?.manifest.reporting?.url;
+  return method === 'POST' && destination === '' && endpoint !== undefined && new URL(endpoint, scope).href === url;
 }
 
 /** Browsers guess this name for every site; that it has none is neither an attack nor a mistake. */

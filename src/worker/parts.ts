@@ -71,6 +71,7 @@ export function partsOf(config: WorkerConfig): ReplyParts {
     announce,
     standDown,
     report,
+    reportsTo: () => reporter.endpoint(releases.active?.manifest.reporting),
     isEmbedded,
     onNavigation: async () => {
       if (registration.waiting) await vetNext({ registration, releases, updates, violations, announce });

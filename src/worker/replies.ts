@@ -15,6 +15,8 @@ export interface ReplyParts extends AnswerParts {
   readonly standDown: () => Promise<void>;
   /** Sends what was not reported yet to the signed endpoint, if there is one. Never rejects. */
   readonly report: () => Promise<void>;
+  /** Absolute URL of the signed endpoint, if this browser reports. */
+  readonly reportsTo: () => Promise<string | undefined>;
   /** What only the worker as a whole knows. */
   readonly life: () => Pick<Status, 'life' | 'filesVerified'> & { readonly kept: Status['storage']['kept'] };
 }
@@ -84,7 +86,7 @@ const PAGES_REPORT: ReadonlySet<string> = new Set(['foreign-registration', 'unco
  * @param extend keeps the worker alive for what goes on in the background
  */
 export async function statusFor(client: string, parts: ReplyParts, extend: Extend): Promise<Status> {
-  const { releases, updates, violations, life } = parts;
+  const { releases, updates, violations, life, reportsTo } = parts;
   await releases.open();
   // Whether expired metadata means stale or frozen, only the repository can say.
   if (updates.freshness() === 'stale' && !updates.failure) await updates.refresh(extend);
@@ -92,6 +94,7 @@ export async function statusFor(client: string, parts: ReplyParts, extend: Exten
   const { kept, ...known } = life();
   const pinned = releases.pins.of(client);
   const pinnedId = pinned && (await releases.get(pinned))?.id;
+  const reporting = await reportsTo();
   return {
     ...known,
     freshness: updates.freshness(),
@@ -102,6 +105,7 @@ export async function statusFor(client: string, parts: ReplyParts, extend: Exten
     releases: await releases.list(),
     keys: active?.keys ?? {},
     activation: releases.activation,
+    ...(reporting && { reporting }),
     storage: { kept, ...(await estimate()) },
     clockBehind: Math.max(0, (active?.signedAt ?? 0) - Date.now()),
     violations: await violations.list(),

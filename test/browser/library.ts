@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Page } from '@playwright/test';
 import type { RegisterOptions, Vouchsafe, VouchsafeEventMap } from '../../src/window/register.js';
 
-const WINDOW = fileURLToPath(new URL('../../dist/window/', import.meta.url));
+const BUILT = fileURLToPath(new URL('../../dist/', import.meta.url));
 
 /** What a page has after `registerIn`. */
 export interface Registered {
@@ -20,7 +20,10 @@ export interface Registered {
  * @returns the same
  */
 export async function addLibrary(directory: string): Promise<string> {
-  await cp(WINDOW, join(directory, 'library'), { recursive: true, filter: (source) => !/\.(d\.ts|map)$/.test(source) });
+  const filter = (source: string) => !/\.(d\.ts|map)$/.test(source);
+  await cp(join(BUILT, 'window'), join(directory, 'library'), { recursive: true, filter });
+  // What its scripts import from beside their folder.
+  await cp(join(BUILT, 'messages'), join(directory, 'messages'), { recursive: true, filter });
   return directory;
 }
 
