@@ -1,3 +1,4 @@
+import type { VouchsafeError } from '../tuf/errors.js';
 import type { Connection } from './connection.js';
 import { PACK_SIZE, type Place, packOf, placesIn } from './pack.js';
 import { nextKey, type Transaction } from './schema.js';
@@ -76,14 +77,27 @@ export class PackedFiles {
     return new Set(places.keys());
   }
 
-  /** Forgets all other files, and merges small packs and what is left of large ones, some at a time. @throws `storage`, `quota` */
-  async keep(wanted: ReadonlySet<string>): Promise<void> {
+  /**
+   * Forgets all other files, and, where there is room for it, merges small packs and what is left of large ones, some at a time.
+   *
+   * @param wanted hashes
+   * @returns whether there was another file
+   * @throws `storage`, `quota`
+   */
+  async keep(wanted: ReadonlySet<string>): Promise<boolean> {
     const places = await this.#known();
-    const now = await this.#connection.run(['packs', 'indexes'], 'readwrite', (transaction) => tidy(transaction, wanted));
+    const hadOther = [...places.keys()].some((hash) => !wanted.has(hash));
+    const run = (isMerging: boolean) =>
+      this.#connection.run(['packs', 'indexes'], 'readwrite', (transaction) => tidy(transaction, wanted, isMerging));
+    const now = await run(true).catch((error: VouchsafeError) => {
+      if (error.code !== 'quota') throw error;
+      return run(false);
+    });
     // The same map: a read that is under way looks there again.
     places.clear();
     for (const [hash, place] of now) places.set(hash, place);
     this.#held.clear();
+    return hadOther;
   }
 
   #known(): Promise<Map<string, Place>> {
@@ -153,7 +167,7 @@ async function readPlaces(
   };
 }
 
-async function tidy(transaction: Transaction, wanted: ReadonlySet<string>): Promise<Map<string, Place>> {
+async function tidy(transaction: Transaction, wanted: ReadonlySet<string>, isMerging: boolean): Promise<Map<string, Place>> {
   const { places, keys } = await readPlaces(transaction);
   const packs = transaction.objectStore('packs');
   const indexes = transaction.objectStore('indexes');
@@ -176,6 +190,7 @@ async function tidy(transaction: Transaction, wanted: ReadonlySet<string>): Prom
     return Promise.all([packs.delete(key), indexes.delete(key)]);
   };
   await Promise.all(unused.map(remove));
+  if (!isMerging) return places;
 
   const used = [...kept].filter(([, { live }]) => live.size > 0);
   const garbage = used.filter(([, { liveBytes, bytes }]) => liveBytes < bytes / 2);

@@ -13,6 +13,9 @@ import type { Updates } from './updates.js';
 import { fileKey, type VerifiedFiles } from './verified-files.js';
 import type { ViolationLog } from './violation-log.js';
 
+/** Bytes. Firefox sends bodies below 1 MiB in one piece. */
+const LARGE = 2 ** 19;
+
 /** What answers are made from. */
 export interface AnswerParts {
   readonly config: WorkerConfig;
@@ -211,12 +214,15 @@ async function bodyOf(
 ): Promise<BodyInit> {
   const signed = release.manifest.chunks.get(file.path);
   onVerified();
-  if (!signed) return streamOf((await files.read(release, file)).subarray(part.start, part.end + 1), event);
+  // An engine shows the part of a page that came before it broke off.
+  const isPage = event.request.mode === 'navigate';
+  if (!signed) {
+    const bytes = (await files.read(release, file)).subarray(part.start, part.end + 1) as Uint8Array<ArrayBuffer>;
+    return isPage && bytes.length < LARGE ? bytes : streamOf(bytes, event);
+  }
   const source = chunks.open(release, file, part.end);
   const chunked = { ...part, chunks: signed };
-  // An engine shows the part of a page that came before it broke off.
-  if (event.request.mode === 'navigate')
-    return (await readPart(chunked, source.read).finally(() => source.stop())) as Uint8Array<ArrayBuffer>;
+  if (isPage) return (await readPart(chunked, source.read).finally(() => source.stop())) as Uint8Array<ArrayBuffer>;
   const finish = untilEnd(event);
   return chunkedBody(chunked, source.read, (error) => {
     source.stop();

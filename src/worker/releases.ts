@@ -243,9 +243,10 @@ export class Releases {
    * Forgets the releases that no page stays on, and all files that no release has.
    *
    * @param isShort whether room is needed: then the files go, too, that no release needs in order to run
+   * @returns whether there was a file to forget
    * @throws `storage`
    */
-  async collect(isShort = false): Promise<void> {
+  async collect(isShort = false): Promise<boolean> {
     const { clients, names } = await this.pins.open();
     const last = [...this.#others.keys()].sort(byAge).at(-1);
     for (const key of [...this.#others.keys()]) {
@@ -257,12 +258,12 @@ export class Releases {
     await this.#store.keep(new Set(this.#others.keys()), names);
     const pinned = await Promise.all([...clients.keys()].map((key) => this.get(key)));
     // Which files a release has that cannot be opened, nobody can say; it may be one that only cannot be read at the moment.
-    if (!this.#active || [...clients.keys()].some((key, i) => !pinned[i] && this.#others.has(key))) return;
+    if (!this.#active || [...clients.keys()].some((key, i) => !pinned[i] && this.#others.has(key))) return false;
     const wanted = [this.#active, this.#staged, this.arriving, ...pinned].flatMap((release) => {
       if (!release) return [];
       return isShort ? hashesOf(release, (path) => isRequired(release, path)) : hashesOf(release);
     });
-    await this.#store.keepFiles(new Set(wanted));
+    return this.#store.keepFiles(new Set(wanted));
   }
 
   /** Every release that is stored and can be opened: the active one, the staged one, then those that pages stay on, oldest first. */

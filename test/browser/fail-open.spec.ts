@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
@@ -217,6 +218,34 @@ test('a body that stops halfway is not shown in part', async ({ page, publishSit
   expect(response?.status()).toBe(503);
   expect(await page.title()).toBe('This page was not shown');
   expect(await page.content()).not.toContain('About the fixture');
+});
+
+test('a worker that is stopped while a page reads from it leaves no part that looks whole', { tag: '@chromium' }, async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const app = await makeRelease(folder, 'one');
+  await writeFile(join(app, 'large.bin'), randomBytes(1_000_000));
+  const site = await publishSite(app);
+  await openApp(page, site.url);
+  const reading = await page.evaluateHandle(async () => {
+    const reader = (await fetch('large.bin')).body?.getReader();
+    const first = await reader?.read();
+    return { reader, length: first?.value?.length ?? 0 };
+  });
+  expect(await reading.evaluate(({ length }) => length)).toBeLessThan(1_000_000);
+  await stopWorker(page);
+  const length = await reading.evaluate(async ({ reader, length }) => {
+    let sum = length;
+    try {
+      for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) sum += next.value.length;
+    } catch {
+      return 'an error';
+    }
+    return sum;
+  });
+  expect([1_000_000, 'an error']).toContain(length);
 });
 
 for (const [how, chunkFrom] of Object.entries({ whole: 2 ** 30, 'in chunks': 2 ** 20 }))

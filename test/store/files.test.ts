@@ -170,6 +170,21 @@ describe('keepFiles', () => {
     }
   });
 
+  it('C8 forgets what it can when there is no room to write what is left anew', async () => {
+    await store.saveFiles(new Map([...files('kept'), ['garbage', new Uint8Array(2 * MIB)]]));
+    await store.saveFiles(files('old'));
+    const put = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+      throw new DOMException('full', 'QuotaExceededError');
+    });
+    expect(await store.keepFiles(new Set(['kept']))).toBe(true);
+    expect(await packKeys()).toEqual([1]);
+    expect(await store.loadFile('kept')).toEqual(bytes('bytes of kept'));
+    put.mockRestore();
+    expect(await store.keepFiles(new Set(['kept']))).toBe(true);
+    expect(await store.storedHashes()).toEqual(new Set(['kept']));
+    expect(await store.keepFiles(new Set(['kept']))).toBe(false);
+  });
+
   it('merges small packs when there are many, some at a time', async () => {
     const hashes = Array.from({ length: 600 }, (_, i) => `hash-${i}`);
     for (const hash of hashes) await store.saveFiles(files(hash));

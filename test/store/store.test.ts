@@ -329,6 +329,18 @@ describe('a database that cannot be used', () => {
     expect(failures).toEqual([]);
   });
 
+  it('C8 that is full forgets releases later, and does not keep the files for that', async () => {
+    const full = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+      throw new DOMException('full', 'QuotaExceededError');
+    });
+    await expect(store.pin('client', '1-a', 1)).rejects.toMatchObject({ code: 'quota' });
+    await expect(store.saveActivation('prompt')).rejects.toMatchObject({ code: 'quota' });
+    await store.keep(new Set(), new Set());
+    full.mockRestore();
+    await store.saveRole('timestamp', bytes('x'));
+    expect(await newStore().loadState()).toMatchObject({ pins: new Map(), activation: 'prompt' });
+  });
+
   it('forgets everything when told to', async () => {
     await store.saveRole('timestamp', bytes('x'));
     await store.saveFiles(files('ab'));

@@ -156,7 +156,11 @@ describe('no room', () => {
     const collected = vi.spyOn(releases, 'collect').mockImplementation(async (isShort) => {
       if (isShort) isFull = false;
       await collect(isShort);
+      return true;
     });
+    const { setTimeout: later } = globalThis;
+    vi.spyOn(globalThis, 'setTimeout').mockImplementation(((work: () => void, wait = 0) =>
+      later(work, wait === 8_000 ? 0 : wait)) as typeof setTimeout);
     expect(await updates.update()).toMatchObject({ outcome: 'staged' });
     expect(collected.mock.calls[0]).toEqual([true]);
     const life = browser.start();

@@ -55,4 +55,46 @@ describe('a worker that only reports', () => {
       ...Array(3).fill('not-found report-only'),
     ]);
   });
+
+  it('enforces also for a page whose release is gone, and compares a page that is opened with the active one', async () => {
+    const parts = browser.start({ reportOnly: true });
+    await parts.updates.update();
+    const { event: opening } = fetchEvent('', { mode: 'navigate', destination: 'document' });
+    await parts.releases.pins.pin(Object.assign(opening, { resultingClientId: 'tab' }), '9-gone');
+    for (const path of ['', 'app.js', 'admin/evil.js']) repository.files.set(new URL(path, SCOPE).pathname, utf8('network'));
+    const answered = async (path: string, how = {}) => {
+      const { event, done } = fetchEvent(path, { ...how, clientId: 'tab' });
+      const response = await answerReportOnly(event, parts);
+      await done();
+      return response.text();
+    };
+    expect(await answered('app.js')).toBe('network');
+    await expect(answered('admin/evil.js')).rejects.toMatchObject({ code: 'storage' });
+    expect(await parts.violations.list()).toEqual([]);
+    expect(await answered('', { mode: 'navigate', destination: 'document' })).toBe('network');
+    expect(await parts.violations.list()).toMatchObject([{ code: 'mismatch', facts: { path: 'index.html' } }]);
+  });
+
+  it('reads no more of a body than tells what it is, and reports none that broke off', async () => {
+    const parts = browser.start({ reportOnly: true });
+    await parts.updates.update();
+    let isCancelled = false;
+    const endless = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(2 ** 16)),
+      cancel() {
+        isCancelled = true;
+      },
+    });
+    const broken = new ReadableStream({ pull: (controller) => controller.error(new TypeError('gone')) });
+    for (const body of [broken, endless]) {
+      vi.stubGlobal('fetch', async () => new Response(body));
+      const { event, done } = fetchEvent('app.js');
+      const response = await answerReportOnly(event, parts);
+      await done();
+      // Of the two that read, the page is the other.
+      await response.body?.cancel().catch(() => {});
+    }
+    expect(isCancelled).toBe(true);
+    expect(await parts.violations.list()).toMatchObject([{ code: 'too-long', during: 'report-only', facts: { path: 'app.js' } }]);
+  });
 });

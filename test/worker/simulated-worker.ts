@@ -54,6 +54,7 @@ export class SimulatedBrowser {
       clients: { matchAll: async () => this.clients.map((client) => ({ ...client, postMessage })) },
       addEventListener() {},
     });
+    vi.stubGlobal('FetchEvent', SimulatedFetchEvent);
     vi.stubGlobal('fetch', (asked: string | Request, init: Parameters<RepositorySimulator['fetch']>[1]) =>
       this.#repository.fetch(typeof asked === 'string' ? asked : asked.url, init ?? asked),
     );
@@ -69,15 +70,21 @@ export class SimulatedBrowser {
 /** The worker's event; the name is in another library of types than that of the tests. */
 type FetchEvent = Parameters<typeof answer>[0];
 
+/** Node has none. */
+class SimulatedFetchEvent {
+  readonly type = 'fetch';
+}
+
 /** A request as a worker sees it, and what came of `waitUntil`. Node lets nobody make a navigation. */
 export function fetchEvent(
   path: string,
-  how: { readonly mode?: string; readonly destination?: string; readonly clientId?: string } = {},
+  how: { readonly method?: string; readonly mode?: string; readonly destination?: string; readonly clientId?: string } = {},
 ): { readonly event: FetchEvent; readonly done: () => Promise<unknown> } {
-  const request = new Request(new URL(path, SCOPE));
+  const request = new Request(new URL(path, SCOPE), { method: how.method ?? 'GET' });
   const { mode = 'cors', destination = 'script', clientId = '' } = how;
   Object.defineProperties(request, { mode: { value: mode }, destination: { value: destination } });
   const work: Promise<unknown>[] = [];
-  const event = { request, clientId, resultingClientId: '', waitUntil: (more: Promise<unknown>) => void work.push(more) };
+  const waitUntil = (more: Promise<unknown>) => void work.push(more);
+  const event = Object.assign(new SimulatedFetchEvent(), { request, clientId, resultingClientId: '', waitUntil });
   return { event: event as unknown as FetchEvent, done: () => Promise.all(work) };
 }

@@ -129,6 +129,23 @@ describe('Updates', () => {
     expect(releases.active?.trusted.snapshot.version).toBe((first?.trusted.snapshot.version ?? 0) + 1);
   });
 
+  it('a changed header alone makes a new release, of which only the manifest is downloaded', async () => {
+    const { updates, releases } = startedWorker();
+    await release('one');
+    await updates.update();
+    repository.requests.length = 0;
+    const headers = [{ path: '**', set: { 'x-frame-options': 'DENY' } }];
+    await repository.release({
+      'vouchsafe.json': JSON.stringify({ ...JSON.parse(manifest), headers }),
+      'index.html': 'one',
+      'shared.js': 'shared',
+    });
+    expect(await updates.update()).toMatchObject({ outcome: 'staged' });
+    expect(releases.staged?.manifest.headers).toEqual(headers);
+    expect(releases.active?.manifest.headers).toEqual([]);
+    expect(repository.requests.filter((path) => path.startsWith('/targets/'))).toEqual([expect.stringMatching(/vouchsafe\.json$/)]);
+  });
+
   it('leaves a page time to load before it looks', async () => {
     vi.useFakeTimers({ now: START, toFake: ['Date', 'setTimeout'] });
     const { updates, releases } = startedWorker();
@@ -267,6 +284,47 @@ describe('Updates', () => {
     await expect(later.releases.ofRequest(event, () => true)).rejects.toMatchObject({ code: 'storage' });
     const another = { clientId: 'another', request: { referrer: '' } };
     expect((await later.releases.ofRequest(another, () => true))?.id).toBe(later.releases.active?.id);
+  });
+
+  it('C8 gives away what nothing needs when there is no room, waits until the browser has it, and then refuses', async () => {
+    const { updates, releases } = startedWorker();
+    const rules = { ...JSON.parse(manifest), files: [{ path: 'demand.js', keep: 'on-demand' }] };
+    const files = (text: string) => ({ 'vouchsafe.json': JSON.stringify(rules), 'index.html': text, 'demand.js': 'demand' });
+    await repository.release(files('two'));
+    await updates.update();
+    const hash = releases.active?.targets.get('demand.js')?.hashes.sha256 ?? '';
+    const demand = new Map([[hash, new TextEncoder().encode('demand')]]);
+    const waits: number[] = [];
+    const { setTimeout: later } = globalThis;
+    vi.stubGlobal('setTimeout', (work: () => void, wait = 0) => {
+      waits.push(wait);
+      return later(work, wait === 8_000 ? 0 : wait);
+    });
+    const full = new VouchsafeError('quota', 'full');
+    await store.saveFiles(demand);
+    await repository.release(files('three'));
+    const saving = vi.spyOn(store, 'saveFiles').mockRejectedValueOnce(full);
+    expect(await updates.update()).toMatchObject({ outcome: 'staged' });
+    expect(saving).toHaveBeenCalledTimes(2);
+    expect(await store.loadFile(hash)).toBeUndefined();
+    expect(waits).toContain(8_000);
+
+    // A page that opens does not wait for it.
+    waits.length = 0;
+    await store.saveFiles(demand);
+    vi.spyOn(releases, 'activate').mockRejectedValueOnce(full);
+    expect(await updates.activate()).toMatchObject({ id: releases.active?.id });
+    expect(releases.staged).toBeUndefined();
+    expect(await store.loadFile(hash)).toBeUndefined();
+
+    // Nothing is left to give away: refused at once.
+    await repository.release(files('four'));
+    saving.mockRejectedValue(full);
+    const { active, staged } = releases;
+    expect(await updates.update()).toMatchObject({ outcome: 'failed', refusal: { code: 'quota' }, freshness: 'fresh' });
+    expect(waits).not.toContain(8_000);
+    expect([releases.active, releases.staged]).toEqual([active, staged]);
+    expect(violations()).toMatchObject([{ violation: { code: 'quota', during: 'update' } }]);
   });
 
   it('stands down when a release says so, without its files', async () => {

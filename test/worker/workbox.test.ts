@@ -68,4 +68,51 @@ describe('the Workbox plugin', () => {
       expect(await through('cachedResponseWillBeUsed', path, 'evil'), path).toBeNull();
     }
   });
+
+  it('verifies the answer to a navigation preload, also when another plugin has made something else of it', async () => {
+    const { event, done } = fetchEvent('', { mode: 'navigate', destination: 'document' });
+    const { request } = event;
+    const preloaded = new Response('index', { headers: { 'x-evil': '1' } });
+    Object.assign(event, { preloadResponse: Promise.resolve(preloaded) });
+    const respond = (response: Response) => plugin.handlerWillRespond?.({ request, event, response } as never) as Promise<Response>;
+    const page = await respond(preloaded);
+    expect([page.status, page.headers.get('x-evil')]).toEqual([200, null]);
+    // Checked already: by this hook, or where the strategy went past the preload.
+    expect(await respond(page)).toBe(page);
+    expect(await page.text()).toBe('index');
+    const evil = await respond(new Response('<script>evil</script>'));
+    expect([evil.status, await evil.text()]).toEqual([503, expect.stringContaining('mismatch')]);
+    await done();
+  });
+
+  it('says in words that a worker cannot store by itself what it would verify', async () => {
+    const request = new Request(new URL('app.js', SCOPE));
+    const given = { request, event: { type: 'install', waitUntil() {} }, cachedResponse: new Response('app') } as never;
+    const asked = plugin.requestWillFetch?.(given);
+    await expect(asked).rejects.toMatchObject({ code: 'unsupported', message: expect.stringContaining('use the handler') });
+    expect(await plugin.cachedResponseWillBeUsed?.(given)).toBeNull();
+    // Nobody's attack.
+    expect(await browser.start().violations.list()).toEqual([]);
+    expect(await plugin.handlerDidError?.(given)).toBeUndefined();
+  });
+
+  it('hands on what came when it only reports, but for what is enforced', async () => {
+    await repository.release({
+      'vouchsafe.json': manifestWith({ enforce: ['admin/**'] }),
+      'index.html': 'index',
+      'app.js': 'app',
+      'admin/admin.js': 'admin',
+    });
+    browser.startLife();
+    plugin = vouchsafeForWorkbox(browser.config({ reportOnly: true })).plugin;
+    // Without a release there is nothing to compare with; a page has it looked for.
+    const page = await through('fetchDidSucceed', '', 'network', { mode: 'navigate', destination: 'document' });
+    expect([page?.headers.get('x-evil'), await page?.text()]).toEqual(['1', 'network']);
+    for (const hook of ['fetchDidSucceed', 'cachedResponseWillBeUsed'] as const) {
+      const given = await through(hook, 'app.js', 'evil');
+      expect([given?.headers.get('x-evil'), await given?.text()]).toEqual(['1', 'evil']);
+    }
+    await expect(through('fetchDidSucceed', 'admin/admin.js', 'evil')).rejects.toMatchObject({ code: 'mismatch' });
+    expect(await through('cachedResponseWillBeUsed', 'admin/admin.js', 'evil')).toBeNull();
+  });
 });
