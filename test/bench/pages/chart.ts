@@ -35,6 +35,7 @@ export function barChart(title: string, unit: string, bars: readonly Bar[]): str
   });
   const height = TOP + bars.length * ROW + 8;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="system-ui, sans-serif" font-size="13" fill="#22303c">
+<title>${escaped(title)}</title>
 <rect width="${WIDTH}" height="${height}" fill="#fff"/>
 <text x="12" y="24" font-size="15" font-weight="bold">${escaped(title)}</text>
 ${rows.join('\n')}
