@@ -92,6 +92,8 @@ export interface Status {
   /** By role. */
   readonly keys: { readonly [role: string]: RoleKeys };
   readonly activation: Activation;
+  /** Where this browser reports violations to, absolute, as signed; undefined when it reports none. */
+  readonly reporting?: string;
   readonly storage: StorageStatus;
   /** How far the device's clock is behind the latest signed time, in milliseconds; 0 when it is not. */
   readonly clockBehind: number;

@@ -110,7 +110,7 @@ export async function deliver(
  * @param own our own files
  * @returns file rules; each names one file
  */
-export function ownFileRules({ scripts, loaderPage, statusPage }: OwnFiles): FileRule[] {
+function ownFileRules({ scripts, loaderPage, statusPage }: OwnFiles): FileRule[] {
   const compared = [...scripts, loaderPage].map(({ path }): FileRule => ({ path, keep: 'network-only', optional: true }));
   return [...compared, { path: statusPage.path, keep: 'precache', optional: true }];
 }

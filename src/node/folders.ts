@@ -1,5 +1,6 @@
 import { mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { METADATA_FOLDER, REPOSITORY_FOLDER, TARGETS_FOLDER } from '../release/config.js';
 import { isSystemError, PublisherError } from './publisher-error.js';
 
 /** The folders of one publish, absolute and with every symbolic link resolved. */
@@ -43,6 +44,7 @@ export async function resolveFolders(directory: string, out: string, keys: strin
     }
   }
   await checkOutput(real.out, out);
+  await checkLinks(real.out, out);
   return real;
 }
 
@@ -100,6 +102,20 @@ async function realPath(path: string): Promise<string> {
     if (!isSystemError(error, 'ENOENT')) throw error;
     const parent = dirname(absolute);
     return parent === absolute ? absolute : join(await realPath(parent), basename(absolute));
+  }
+}
+
+/** What was checked of the output holds for where its files are really written, and for what a host that follows links would serve. */
+async function checkLinks(folder: string, name: string): Promise<void> {
+  for (const part of [REPOSITORY_FOLDER, METADATA_FOLDER, TARGETS_FOLDER]) {
+    const path = join(folder, ...part.split('/'));
+    const real = await realPath(path);
+    if (!isInside(real, folder)) {
+      throw new PublisherError(
+        'bad-output',
+        `${part} in the output folder ${name} is a link that leads out of it, to ${real}; replace it by a folder.`,
+      );
+    }
   }
 }
 

@@ -86,7 +86,7 @@ export async function openProject(folders: ProjectFolders, now: number): Promise
 }
 
 /** The roles that a publish signs. Root is signed by `init` only, so its keys need not be there. */
-export const PUBLISHING_ROLES = ['targets', 'snapshot', 'timestamp'] as const;
+const PUBLISHING_ROLES = ['targets', 'snapshot', 'timestamp'] as const;
 
 /** Keys for the roles that a publish signs. */
 export type PublishingSigners = { readonly [Role in (typeof PUBLISHING_ROLES)[number]]: Signer[] };

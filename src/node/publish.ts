@@ -5,6 +5,7 @@ import { type Expiry, nextRelease } from '../repository/release.js';
 import { describe as describeBytes, type TargetFile } from '../tuf/file.js';
 import { metadataName, targetLocation } from '../tuf/layout.js';
 import { type DeliveryOptions, deliver } from './delivery.js';
+import { writeDeltas } from './deltas.js';
 import { ChunkHasher, describeFile, forEachConcurrently, Utf8Detector } from './describe-file.js';
 import { expiry } from './expiry.js';
 import { resolveFolders } from './folders.js';
@@ -112,6 +113,7 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
     for (const { target, bytes } of ownTargets) await output.write(TARGETS_FOLDER + targetFile(target), bytes);
     await output.write(TARGETS_FOLDER + targetFile(manifestTarget), manifest);
     for (const { name, bytes } of metadata) if (name !== TIMESTAMP) await output.write(METADATA_FOLDER + name, bytes);
+    await writeDeltas(output, metadata);
     await check(out, project, previous, targets, timestamp?.bytes, now, options.onProgress);
     for (const { path, bytes } of delivery.site) if (path !== WORKER_SCRIPT) await output.write(path, bytes);
     if (delivery.isPlain) await copyPlain(output, sources);

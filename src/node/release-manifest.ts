@@ -30,7 +30,7 @@ export interface ServingOptions extends ServingConfig {
 const INDEX = 'index.html';
 
 /** 14 days: twice the life of a timestamp, so that a holiday without network does not lock anybody out, and a withheld update shows within weeks. */
-export const OFFLINE_SECONDS = 14 * 24 * 60 * 60;
+const OFFLINE_SECONDS = 14 * 24 * 60 * 60;
 
 const OWN_RULES: readonly HeaderRule[] = [
   {

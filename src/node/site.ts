@@ -6,6 +6,8 @@ import {
   LOADER_PAGE,
   LOADER_SCRIPT,
   METADATA_FOLDER,
+  RESET_PAGE,
+  STATUS_DATA,
   STATUS_PAGE,
   TARGETS_FOLDER,
   WORKER_SCRIPT,
@@ -100,6 +102,9 @@ export function checkBase(base: string): string {
   return base;
 }
 
+/** Ours that pages ask for: under a prefix the status page, for one, would be refused. */
+const OWN_PATHS = [WORKER_SCRIPT, ED25519_SCRIPT, LOADER_SCRIPT, LOADER_PAGE, STATUS_PAGE, RESET_PAGE, STATUS_DATA];
+
 /**
  * Checks passthrough prefixes: what they name goes to the network, so none may name the app itself.
  *
@@ -123,11 +128,11 @@ export function checkPassthrough(prefixes: readonly string[], base: string, path
         `The passthrough prefix ${prefix} covers the whole app, so nothing would be verified; name the path of the API.`,
       );
     }
-    const covered = paths.find((path) => urlPath(base, path).startsWith(prefix));
+    const covered = [...paths, ...OWN_PATHS].find((path) => urlPath(base, path).startsWith(prefix));
     if (covered !== undefined) {
       throw new PublisherError(
         'bad-option',
-        `The passthrough prefix ${prefix} covers the app's file ${covered}, which would not be verified; rename one of them.`,
+        `The passthrough prefix ${prefix} covers the file ${covered}, which would not be verified; name the path of the API alone.`,
       );
     }
   }

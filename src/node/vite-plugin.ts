@@ -36,6 +36,8 @@ export function vouchsafe(options: VouchsafeOptions = {}): Plugin {
   const complete = new Set<string>();
   return {
     name: 'vouchsafe',
+    // Among the plugins that write into outDir as late as this one, the list decides: one that stands before this one has written by then.
+    enforce: 'post',
     config(_config, { command }) {
       if (command !== 'serve') return;
       // Only the bare name: `vouchsafe/tuf` and the rest stay what they are.

@@ -64,7 +64,13 @@ export class Connection {
       try {
         return await transact(await opening, names, mode, work, durability);
       } catch (cause) {
-        if (isQuota(cause)) throw new VouchsafeError('quota', 'There is no room left for this site.', {}, cause);
+        if (isQuota(cause)) {
+          // One that could not be opened is opened anew the next time.
+          opening.catch(() => {
+            if (this.#database === opening) this.#database = undefined;
+          });
+          throw new VouchsafeError('quota', 'There is no room left for this site.', {}, cause);
+        }
         // One that somebody deleted or upgraded under us is opened anew, once.
         if (attempt === 1 && this.#database !== opening && !this.#isDown) continue;
         throw this.#fail(cause);

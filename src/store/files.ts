@@ -1,3 +1,4 @@
+import type { VouchsafeError } from '../tuf/errors.js';
 import type { Connection } from './connection.js';
 import { PACK_SIZE, type Place, packOf, placesIn } from './pack.js';
 import { nextKey, type Transaction } from './schema.js';
@@ -42,6 +43,22 @@ export class PackedFiles {
     return undefined;
   }
 
+  /**
+   * Starts to read what a page that opens is about to ask for: every pack, as far as they are held in memory, the small ones first, so that the page
+   * comes before its images. Never rejects: whoever asks for a file is told what was wrong.
+   */
+  async readAhead(): Promise<void> {
+    const sizes = new Map<number, number>();
+    const places = await this.#known().catch(() => new Map<string, Place>());
+    for (const { pack, end } of places.values()) sizes.set(pack, Math.max(sizes.get(pack) ?? 0, end));
+    let size = 0;
+    for (const [key, bytes] of [...sizes].sort(([, a], [, b]) => a - b)) {
+      size += bytes;
+      if (size > HELD) break;
+      this.#pack(key).catch(() => {});
+    }
+  }
+
   /** Stores files as one pack, in one transaction. What was stored under their hashes before is not read again. @throws `storage`, `quota` */
   async save(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
     if (files.size === 0) return;
@@ -60,14 +77,27 @@ export class PackedFiles {
     return new Set(places.keys());
   }
 
-  /** Forgets all other files, and merges small packs and what is left of large ones, some at a time. @throws `storage`, `quota` */
-  async keep(wanted: ReadonlySet<string>): Promise<void> {
+  /**
+   * Forgets all other files, and, where there is room for it, merges small packs and what is left of large ones, some at a time.
+   *
+   * @param wanted hashes
+   * @returns whether there was another file
+   * @throws `storage`, `quota`
+   */
+  async keep(wanted: ReadonlySet<string>): Promise<boolean> {
     const places = await this.#known();
-    const now = await this.#connection.run(['packs', 'indexes'], 'readwrite', (transaction) => tidy(transaction, wanted));
+    const hadOther = [...places.keys()].some((hash) => !wanted.has(hash));
+    const run = (isMerging: boolean) =>
+      this.#connection.run(['packs', 'indexes'], 'readwrite', (transaction) => tidy(transaction, wanted, isMerging));
+    const now = await run(true).catch((error: VouchsafeError) => {
+      if (error.code !== 'quota') throw error;
+      return run(false);
+    });
     // The same map: a read that is under way looks there again.
     places.clear();
     for (const [hash, place] of now) places.set(hash, place);
     this.#held.clear();
+    return hadOther;
   }
 
   #known(): Promise<Map<string, Place>> {
@@ -137,25 +167,30 @@ async function readPlaces(
   };
 }
 
-async function tidy(transaction: Transaction, wanted: ReadonlySet<string>): Promise<Map<string, Place>> {
+async function tidy(transaction: Transaction, wanted: ReadonlySet<string>, isMerging: boolean): Promise<Map<string, Place>> {
   const { places, keys } = await readPlaces(transaction);
   const packs = transaction.objectStore('packs');
   const indexes = transaction.objectStore('indexes');
   /** Of each pack. */
-  const kept = new Map<number, { live: Map<string, Place>; liveBytes: number; bytes: number }>();
+  const kept = new Map<number, { all: string[]; live: Map<string, Place>; liveBytes: number; bytes: number }>();
   for (const [hash, place] of places) {
-    const pack = kept.get(place.pack) ?? { live: new Map<string, Place>(), liveBytes: 0, bytes: 0 };
+    const pack = kept.get(place.pack) ?? { all: [], live: new Map<string, Place>(), liveBytes: 0, bytes: 0 };
     kept.set(place.pack, pack);
+    pack.all.push(hash);
     pack.bytes = Math.max(pack.bytes, place.end);
-    if (!wanted.has(hash)) places.delete(hash);
-    else {
+    if (wanted.has(hash)) {
       pack.live.set(hash, place);
       pack.liveBytes += place.end - place.begin;
     }
   }
   const unused = [...keys].filter((key) => !kept.get(key)?.live.size);
-  const remove = (key: number) => Promise.all([packs.delete(key), indexes.delete(key)]);
+  // What nobody wants in a pack that stays is still there, and a later release may have it again.
+  const remove = (key: number) => {
+    for (const hash of kept.get(key)?.all ?? []) places.delete(hash);
+    return Promise.all([packs.delete(key), indexes.delete(key)]);
+  };
   await Promise.all(unused.map(remove));
+  if (!isMerging) return places;
 
   const used = [...kept].filter(([, { live }]) => live.size > 0);
   const garbage = used.filter(([, { liveBytes, bytes }]) => liveBytes < bytes / 2);
@@ -174,7 +209,6 @@ async function tidy(transaction: Transaction, wanted: ReadonlySet<string>): Prom
     const pack: unknown = await packs.get(key);
     await remove(key);
     for (const [hash, { begin, end }] of live) {
-      places.delete(hash);
       if (!(pack instanceof Uint8Array)) continue;
       const file = pack.subarray(begin, end);
       files.set(hash, file);

@@ -75,7 +75,8 @@ export const OBJECT_STORES: Name[] = [...SMALL_STORES, 'packs', 'indexes', 'viol
 const KEYS_END = 2 ** 52;
 
 /**
- * The key of a record that comes after all others. What a page script put behind the end of our keys is deleted.
+ * The key of a record that comes after all others. What a page script put behind the end of our keys is deleted, and all there is when it
+ * left no room before.
  *
  * @param transaction readwrite
  * @param names object stores that have their keys in common; those of the first count
@@ -83,5 +84,9 @@ const KEYS_END = 2 ** 52;
 export async function nextKey(transaction: Transaction, ...names: ['violations'] | ['indexes', 'packs']): Promise<number> {
   await Promise.all(names.map((name) => transaction.objectStore(name).delete(IDBKeyRange.lowerBound(KEYS_END))));
   const last = await transaction.objectStore(names[0]).openKeyCursor(null, 'prev');
-  return Math.max(0, Math.floor(last?.key ?? 0)) + 1;
+  const next = Math.max(0, Math.floor(last?.key ?? 0)) + 1;
+  if (next < KEYS_END) return next;
+  // Right below the end, each record would be deleted for the next one.
+  await Promise.all(names.map((name) => transaction.objectStore(name).clear()));
+  return 1;
 }

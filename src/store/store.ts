@@ -102,6 +102,11 @@ export class Store implements MetadataStore {
     return this.#write(['metadata', role, bytes]);
   }
 
+  /** Starts to read files that a page which opens is about to ask for. */
+  readAhead(): Promise<void> {
+    return this.#files.readAhead();
+  }
+
   /** Keeps a release, or newer metadata of one that is kept. @throws `quota` */
   saveRelease(key: string, record: ReleaseRecord): Promise<void> {
     return this.#write(['releases', key, record]);
@@ -130,14 +135,15 @@ export class Store implements MetadataStore {
     return this.#write(['pins', client, { release, time }]);
   }
 
-  /** Forgets every release and pin but these, and the active and the staged release. @throws `quota` */
+  /** Forgets every release and pin but these, and the active and the staged release. Never rejects. */
   async keep(releases: ReadonlySet<string>, pins: ReadonlySet<string>): Promise<void> {
     const state = await this.loadState();
     const wanted = new Set([...releases, state.active, state.staged]);
     const unwanted: Change[] = [];
     for (const key of state.releases.keys()) if (!wanted.has(key)) unwanted.push(['releases', key, undefined]);
     for (const client of state.pins.keys()) if (!pins.has(client)) unwanted.push(['pins', client, undefined]);
-    if (unwanted.length > 0) await this.#write(...unwanted);
+    // What waits to be saved goes with it, and may need room that is not there; then this waits, too, and does not keep the files.
+    if (unwanted.length > 0) await this.#write(...unwanted).catch(() => {});
   }
 
   /** @param activation the app's own activation policy, if it has one. @throws `quota` */
@@ -180,9 +186,9 @@ export class Store implements MetadataStore {
     return this.#files.hashes().catch(() => new Set());
   }
 
-  /** Forgets every file but these, and tidies up, some at a time. @throws `quota` */
-  keepFiles(hashes: ReadonlySet<string>): Promise<void> {
-    return this.#files.keep(hashes).catch(unlessQuota);
+  /** Forgets every file but these, and tidies up, some at a time. @returns whether there was another. @throws `quota` */
+  async keepFiles(hashes: ReadonlySet<string>): Promise<boolean> {
+    return !!(await this.#files.keep(hashes).catch(unlessQuota));
   }
 
   /** Adds a violation and drops the oldest beyond the bound. @throws `storage`, `quota` */

@@ -5,6 +5,8 @@ import { type CacheMode, Download, type DownloadLimits, type FetchFunction } fro
  * asked for: a file of any size may come as slowly as it is played, but a server that is asked cannot hold the client.
  */
 export class RangeDownload {
+  /** Who is asked. */
+  readonly url: string;
   readonly #fetch: FetchFunction;
   readonly #start: number;
   readonly #end: number;
@@ -25,6 +27,7 @@ export class RangeDownload {
    * @param cache how the HTTP cache takes part
    */
   constructor(fetch: FetchFunction, url: string, start: number, end: number, limits: DownloadLimits, cache: CacheMode) {
+    this.url = url;
     this.#fetch = fetch;
     this.#start = start;
     this.#end = end;

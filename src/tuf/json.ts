@@ -43,7 +43,35 @@ export function parseJson(bytes: Uint8Array): JsonValue {
   } catch (cause) {
     throw malformed('not UTF-8', cause);
   }
-  return new Parser(text).parse();
+  return parseEncoded(text) ?? new Parser(text).parse();
+}
+
+/**
+ * Reads what `encodeJson` wrote, as publishers do, in a tenth of the time. Of each value there is one such text, so what is encoded again to the
+ * same text was read right; what is not, the parser reads or refuses.
+ */
+function parseEncoded(text: string): JsonValue | undefined {
+  try {
+    // So many characters cannot be more objects and lists than allowed.
+    if (text.length > 2 * MAX_JSON_CONTAINERS) return undefined;
+    const value = JSON.parse(text) as JsonValue;
+    takePrototypes(value, 0);
+    return serialize(value, quoteAsJson) === text ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws what makes the caller give up, below the deepest level */
+function takePrototypes(value: JsonValue, depth: number): void {
+  if (depth > MAX_JSON_DEPTH) throw malformed('nested too deep');
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) {
+    for (const item of value) takePrototypes(item, depth + 1);
+    return;
+  }
+  Object.setPrototypeOf(value, null);
+  for (const key in value) takePrototypes(value[key] as JsonValue, depth + 1);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { applyDelta, deltaName } from './delta.js';
 import type { FetchFunction } from './download.js';
 import { type Diagnosis, VouchsafeError, withFacts } from './errors.js';
 import { checkFile, inWords, type TargetFile } from './file.js';
@@ -37,6 +38,11 @@ export interface UpdaterOptions {
   readonly onMirrorFailure?: (error: VouchsafeError) => void;
   /** Whether `fetch` has an HTTP cache, as browsers have: what is refused is then asked for once more past it. By default it has. */
   readonly hasHttpCache?: boolean;
+  /**
+   * Whether the repository has deltas of its targets metadata, as `vouchsafe publish` writes them: with a few files changed of many, an update then
+   * costs one or two kilobytes. Where one is missing or wrong the whole document is asked for. By default there are none.
+   */
+  readonly hasDeltas?: boolean;
   /** Milliseconds since 1970; the system's clock by default. */
   readonly now?: () => number;
   readonly limits?: Partial<Limits>;
@@ -230,22 +236,39 @@ export class Refresher {
     load: (bytes: Uint8Array) => Promise<unknown>,
     update: (bytes: Uint8Array) => Promise<Metadata>,
   ): Promise<void> {
-    await this.#load(role, load);
+    const stored = await this.#load(role, load);
     if (trusted.isFresh(role)) return;
     const { version, length } = trusted.listed(role);
-    const { bytes } = await this.metadata.first({
-      name: metadataName(role, trusted.root.consistentSnapshot ? version : undefined),
-      facts: { role, version },
-      maxLength: Math.min(length ?? maxLength, maxLength),
-      take: update,
-    });
+    const longest = Math.min(length ?? maxLength, maxLength);
+    const facts = { role, version };
+    const whole = () =>
+      this.metadata.first({
+        name: metadataName(role, trusted.root.consistentSnapshot ? version : undefined),
+        facts,
+        maxLength: longest,
+        take: update,
+      });
+    const hasDelta = this.#options.hasDeltas && role === 'targets' && stored;
+    // What comes of it is checked like the whole document, so it may be made from anything.
+    const fromDelta = async () =>
+      hasDelta &&
+      this.metadata.first({
+        name: await deltaName(role, version, hasDelta),
+        facts,
+        // As for a client that was away for some releases: no fault of a mirror's.
+        mayBeMissing: true,
+        maxLength: Math.floor(longest / 2),
+        take: (delta) => update(applyDelta(hasDelta, delta, longest)),
+      });
+    const { bytes } = (await unlessRefused(fromDelta)) || (await whole());
     await this.#options.store.saveRole(role, bytes);
   }
 
-  /** Offers what the store has of a role. It is a memory of versions at best, so a refusal only means to go without it. */
-  async #load(role: TopLevelRole, take: (bytes: Uint8Array) => Promise<unknown>): Promise<void> {
+  /** Offers what the store has of a role, and returns it. It is a memory of versions at best, so a refusal only means to go without it. */
+  async #load(role: TopLevelRole, take: (bytes: Uint8Array) => Promise<unknown>): Promise<Uint8Array | undefined> {
     const bytes = await this.#options.store.loadRole(role);
     if (bytes) await unlessRefused(() => take(bytes));
+    return bytes;
   }
 }
 

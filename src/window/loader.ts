@@ -72,7 +72,9 @@ function showProgress({ files, totalFiles, bytes, totalBytes }: Progress): void 
 }
 
 function showRefusal({ code, message, facts: details }: Refusal): void {
-  title.textContent = 'This site was not opened';
+  // In the tab too, which may be one of many.
+  document.title = 'This site was not opened';
+  title.textContent = document.title;
   bar.hidden = true;
   detail.textContent = message;
   facts.replaceChildren(

@@ -15,13 +15,18 @@ import { RefusedError } from './errors.js';
 import { lockPage } from './lock.js';
 import { type LookOptions, registerPeriodicSync, scheduleLooks } from './look-schedule.js';
 import { askToPersist } from './persist.js';
+import { type ReportsTo, sendReport } from './send-report.js';
 import { uncontrolled, WorkerWatch } from './watch.js';
 
 export type {
   Freshness,
   Progress,
+  Refusal,
   ReleaseSummary,
+  RoleKeys,
   Status,
+  StorageStatus,
+  StoredRelease,
   TrustedRole,
   UpdateResult,
   VerifyResult,
@@ -113,6 +118,8 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   readonly #end = new AbortController();
   /** Id of the release that `staged` was dispatched for. */
   #toldStaged: string | undefined;
+  /** Asked for in time: who takes over from the worker would name another, or none. */
+  #reportsTo: ReportsTo | undefined;
 
   constructor(connection: Connection, options: RegisterOptions, isPastTheWorker: boolean) {
     super();
@@ -134,8 +141,11 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
     return this.#connection.registration;
   }
 
-  status(): Promise<Status> {
-    return this.#connection.ask({ vouchsafe: 'status' });
+  async status(): Promise<Status> {
+    const status = await this.#connection.ask({ vouchsafe: 'status' });
+    const { reporting, active } = status;
+    this.#reportsTo = reporting === undefined ? undefined : { url: reporting, release: active?.id ?? '' };
+    return status;
   }
 
   update(): Promise<UpdateResult> {
@@ -217,14 +227,17 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
 
   /** Told to this page alone: the worker that would record it may be the attacker's. */
   #replaced(refusal: Refusal): void {
-    this.#dispatch('violation', { ...refusal, time: Date.now(), during: 'watch' });
-    this.#lock(refusal);
+    const violation: Violation = { ...refusal, time: Date.now(), during: 'watch' };
+    this.#dispatch('violation', violation);
+    this.#lock(violation);
   }
 
-  #lock(refusal: Refusal): void {
+  #lock(violation: Violation): void {
     if (this.#end.signal.aborted || this.#options.replaced === 'report') return;
     this.#end.abort();
-    lockPage(refusal);
+    lockPage(violation);
+    // Afterwards: locking stops what the page is loading. And by itself: the worker that reports otherwise is on its way out.
+    if (this.#reportsTo) sendReport(violation, this.#reportsTo, this.registration.scope);
   }
 
   /** The worker tells every page, this one too; when it cannot, this page tells itself. */

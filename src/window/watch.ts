@@ -15,6 +15,11 @@ export interface WatchListener {
  * the one that replaced it.
  */
 const ANSWER_ON_ITS_WAY = 1_000;
+/**
+ * Milliseconds after which a worker that may take over, and has not, is told so once more. Firefox tries when it is told, lets it be while the
+ * old worker has anything to do, and does not always try again when that is done.
+ */
+const TELL_AGAIN_AFTER = 1_000;
 
 /**
  * Watches, from a page, over the worker that checks the page's files. A browser replaces a service worker by whatever the server has at the
@@ -125,10 +130,22 @@ export class WorkerWatch {
       (vet) => {
         this.#asking = undefined;
         this.vetted(vet);
-        if (this.#isVouched) whenInstalled(incoming, () => incoming.postMessage({ vouchsafe: 'take-over' }));
+        if (this.#isVouched) this.#letTakeOver(incoming);
       },
       () => {},
     );
+  }
+
+  #letTakeOver(incoming: ServiceWorker): void {
+    const tell = () => {
+      if (incoming.state === 'installed') incoming.postMessage({ vouchsafe: 'take-over' });
+      else if (incoming.state !== 'installing') stop();
+    };
+    const timer = setInterval(tell, TELL_AGAIN_AFTER);
+    const stop = () => clearInterval(timer);
+    incoming.addEventListener('statechange', tell, { signal: this.#signal });
+    this.#signal.addEventListener('abort', stop);
+    tell();
   }
 
   #changed(): void {
@@ -174,9 +191,4 @@ export class WorkerWatch {
  */
 export function uncontrolled(message: string, actual: string): Refusal {
   return { code: 'uncontrolled', message, facts: { url: location.href, expected: 'a page that the worker controls', actual } };
-}
-
-function whenInstalled(worker: ServiceWorker, then: () => void): void {
-  if (worker.state === 'installing') worker.addEventListener('statechange', then, { once: true });
-  else then();
 }

@@ -14,7 +14,7 @@ import { fileKey, type VerifiedFiles } from './verified-files.js';
 import type { ViolationLog } from './violation-log.js';
 
 /** Bytes. Firefox sends bodies below 1 MiB in one piece. */
-const STREAMED_FROM = 2 ** 19;
+const LARGE = 2 ** 19;
 
 /** What answers are made from. */
 export interface AnswerParts {
@@ -50,7 +50,10 @@ export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Res
   await parts.releases.open();
   // Unregistered by the signers; until its last page has gone the worker is still asked.
   if (parts.releases.active?.manifest.tombstone) return fetch(request).catch(() => Response.error());
-  if (wanted instanceof VouchsafeError) throw wanted;
+  if (wanted instanceof VouchsafeError) {
+    if (isReport(request, parts)) return fetch(request).catch(() => Response.error());
+    throw wanted;
+  }
   if (wanted === 'external') {
     const release = await releaseFor('subresource', event, parts);
     const file = externalFile(release, request);
@@ -82,6 +85,12 @@ export function expectedFile(
   if (route?.kind === 'redirect') return undefined;
   const file = route && release.targets.get(route.path);
   return file ?? (isGuessed(request) ? undefined : noSuchFile(request));
+}
+
+/** What a locked page sends by itself to where the signers want it, which may be a path of this site. */
+function isReport({ method, destination, url }: Request, { releases, scope }: AnswerParts): boolean {
+  const endpoint = releases.active?.manifest.reporting?.url;
+  return method === 'POST' && destination === '' && endpoint !== undefined && new URL(endpoint, scope).href === url;
 }
 
 /** Browsers guess this name for every site; that it has none is neither an attack nor a mistake. */
@@ -159,11 +168,12 @@ export async function releaseFor(
   { releases, updates, scope, onNavigation }: AnswerParts,
 ): Promise<Release> {
   const extend = (work: Promise<unknown>): void => event.waitUntil(work);
+  if (purpose === 'document') releases.readAhead();
   await releases.open();
   if (purpose === 'document') {
     extend(onNavigation());
     await updates.activateForNavigation();
-    if (updates.freshness() === 'fresh') extend(updates.look());
+    if (updates.freshness() === 'fresh') extend(updates.lookSoon());
     else await updates.refresh(extend);
     await updates.activateForNavigation();
   } else if (!releases.active) {
@@ -213,15 +223,15 @@ async function bodyOf(
 ): Promise<BodyInit> {
   const signed = release.manifest.chunks.get(file.path);
   onVerified();
+  // An engine shows the part of a page that came before it broke off.
+  const isPage = event.request.mode === 'navigate';
   if (!signed) {
-    const bytes = (await files.read(release, file)).subarray(part.start, part.end + 1);
-    return bytes.length < STREAMED_FROM ? (bytes as Uint8Array<ArrayBuffer>) : streamOf(bytes, event);
+    const bytes = (await files.read(release, file)).subarray(part.start, part.end + 1) as Uint8Array<ArrayBuffer>;
+    return isPage && bytes.length < LARGE ? bytes : streamOf(bytes, event);
   }
   const source = chunks.open(release, file, part.end);
   const chunked = { ...part, chunks: signed };
-  // An engine shows the part of a page that came before it broke off.
-  if (event.request.mode === 'navigate')
-    return (await readPart(chunked, source.read).finally(() => source.stop())) as Uint8Array<ArrayBuffer>;
+  if (isPage) return (await readPart(chunked, source.read).finally(() => source.stop())) as Uint8Array<ArrayBuffer>;
   const finish = untilEnd(event);
   return chunkedBody(chunked, source.read, (error) => {
     source.stop();
@@ -231,8 +241,9 @@ async function bodyOf(
 }
 
 /**
- * A body that arrives whole. Firefox stops a worker whose idle time ran out during a long download as soon as it has answered, and hands
- * the page what it had read of a large body by then, without an error: half a script runs. So the worker stays until the last byte is read.
+ * A body that arrives whole, and soon: of bytes and Blobs Chromium's worker has to tell another process first, and waits for its answer, one body
+ * after the other. Firefox stops a worker whose idle time ran out during a long download as soon as it has answered, and hands the page what
+ * it had read of a large body by then, without an error: half a script runs. So the worker stays until the last byte is read.
  */
 function streamOf(bytes: Uint8Array, event: ExtendableEvent): ReadableStream {
   const finish = untilEnd(event);

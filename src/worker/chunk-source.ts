@@ -131,8 +131,10 @@ export class ChunkSource {
       if (run.next > (run.download.isWhole ? this.#last : run.end - 1)) this.#endRun();
       return bytes;
     } catch (error) {
+      // One of several servers, and the report is to name it.
+      const url = this.#run?.download.url;
       this.#endRun();
-      throw withFacts(error, { path: this.#path });
+      throw withFacts(error, { path: this.#path, ...(url && { url }) });
     }
   }
 

@@ -46,6 +46,7 @@ export function partsOf(config: WorkerConfig): ReplyParts {
       metadataUrl: urls(config.metadata, scope),
       targetsUrl: urls(config.targets, scope),
       onMirrorFailure,
+      hasDeltas: true,
     });
   const files = new VerifiedFiles(store, refresher, (path) => releases.older(path), onDamage);
   const chunks = new ChunkedFiles(store, () => urls(config.targets, scope), onDamage, onMirrorFailure);
@@ -70,6 +71,7 @@ export function partsOf(config: WorkerConfig): ReplyParts {
     announce,
     standDown,
     report,
+    reportsTo: () => reporter.endpoint(releases.active?.manifest.reporting),
     isEmbedded,
     onNavigation: async () => {
       if (registration.waiting) await vetNext({ registration, releases, updates, violations, announce, report });

@@ -1,11 +1,26 @@
 import type { Pin } from '../store/store.js';
 
-/** Milliseconds for which a page counts as open although the browser does not list it: it is still on its way. */
-const ON_ITS_WAY = 10_000;
+/** Clients that are gone, as far as the browser tells, and whose pins are still known: a page may come back from the back/forward cache. */
+const REMEMBERED = 100;
+/**
+ * Milliseconds for which a page counts as open although the browser has not listed it yet: it is still on its way. A page is listed when its
+ * answer has come, and one whose file is not stored is answered when that is downloaded: this is 60 KB at the slowest pace that a download may
+ * have. What a longer time costs: the release of a navigation that came to nothing stays on the disk that much longer.
+ */
+const ON_ITS_WAY = 120_000;
+/** The same of one that was listed before: closed, or for a moment between two processes of the browser. */
+const LISTED_BEFORE = 10_000;
+
+/** What is used of one of the worker's clients. */
+export interface OpenClient {
+  readonly id: string;
+  readonly url: string;
+  readonly type: string;
+}
 
 /** What is used of the worker's `clients`. */
 export interface OpenClients {
-  matchAll(options: { readonly type: 'all'; readonly includeUncontrolled: true }): Promise<readonly { id: string; url: string }[]>;
+  matchAll(options: { readonly type: 'all'; readonly includeUncontrolled: true }): Promise<readonly OpenClient[]>;
 }
 
 /** What is used of a fetch event to tell which client asks. */
@@ -31,6 +46,8 @@ export class Pins {
   readonly #clients: OpenClients;
   readonly #save: SavePin;
   readonly #pins = new Map<string, Pin>();
+  /** The pinned clients that the browser has listed, or should have by now. */
+  readonly #listed = new Set<string>();
 
   constructor(clients: OpenClients, save: SavePin) {
     this.#clients = clients;
@@ -39,7 +56,12 @@ export class Pins {
 
   /** Takes over what an earlier life of the worker stored. */
   load(pins: ReadonlyMap<string, Pin>): void {
-    for (const [client, pin] of pins) if (!this.#pins.has(client)) this.#pins.set(client, pin);
+    for (const [client, pin] of pins) {
+      if (this.#pins.has(client)) continue;
+      this.#pins.set(client, pin);
+      // An answer that was on its way has come, or ended with that life.
+      this.#listed.add(client);
+    }
   }
 
   /** The release that a client stays on, if it has one. */
@@ -60,12 +82,12 @@ export class Pins {
     if (pins.every(({ release }) => release === active)) return [active];
     // No client is named for a frame's document, and in Chromium for what a worker's worker asks for. The page or script that asks is known
     // by its address, which two tabs may share.
-    const asking = await this.#clients.matchAll({ type: 'all', includeUncontrolled: true });
-    const named = asking
-      .filter(({ url }) => url.split('#', 1)[0] === request.referrer)
-      .flatMap(({ id }) => this.#pins.get(id) ?? []);
+    const asking = await this.#matchAll();
+    const { referrer } = request;
+    const likely = referrer ? asking.filter(({ url }) => url.split('#', 1)[0] === referrer) : this.#ofOneRelease(asking);
+    const named = likely.flatMap(({ id }) => this.#pins.get(id) ?? []);
     const newestFirst = named.sort((a, b) => b.time - a.time).map(({ release }) => release);
-    return [...new Set([...newestFirst, this.of(request.referrer) ?? active])];
+    return [...new Set([...newestFirst, this.of(referrer) ?? active])];
   }
 
   /**
@@ -88,22 +110,48 @@ export class Pins {
   }
 
   /**
-   * Forgets the clients that are gone.
+   * Looks who is gone. What they were pinned to is remembered for a while: in both engines a page in the back/forward cache is not listed, and
+   * comes back as the same client. It must not get files of another release than its own, even if its own is no longer there.
    *
-   * @returns how many clients stay on each release that somebody stays on, and the names of all pins that are left
+   * @returns how many clients that the browser lists stay on each release that somebody stays on, perhaps only one on its way; and the names of
+   *   all pins that are left
    */
   async open(): Promise<{ readonly clients: ReadonlyMap<string, number>; readonly names: ReadonlySet<string> }> {
-    const listed = new Set((await this.#clients.matchAll({ type: 'all', includeUncontrolled: true })).map(({ id }) => id));
+    const listed = new Set((await this.#matchAll()).map(({ id }) => id));
+    const isOpen = (name: string, { time }: Pin): boolean =>
+      listed.has(name) || time > Date.now() - (this.#listed.has(name) ? LISTED_BEFORE : ON_ITS_WAY);
     const clients = new Map<string, number>();
-    const since = Date.now() - ON_ITS_WAY;
-    for (const [name, { release, time }] of this.#pins) {
-      if (!name.includes(':') && (listed.has(name) || time > since)) clients.set(release, (clients.get(release) ?? 0) + 1);
+    const gone: string[] = [];
+    for (const [name, pin] of [...this.#pins]) {
+      if (name.includes(':')) continue;
+      if (isOpen(name, pin)) {
+        clients.set(pin.release, (clients.get(pin.release) ?? 0) + Number(listed.has(name)));
+        // Behind those that were seen less recently.
+        this.#pins.delete(name);
+        this.#pins.set(name, pin);
+      } else gone.push(name);
+    }
+    for (const name of gone.slice(0, -REMEMBERED)) {
+      this.#pins.delete(name);
+      this.#listed.delete(name);
     }
     // An address is no client; it is kept for as long as there may be one that came from there.
-    for (const [name, { release, time }] of this.#pins) {
-      const isOpen = name.includes(':') ? clients.has(release) : listed.has(name) || time > since;
-      if (!isOpen) this.#pins.delete(name);
-    }
+    for (const [name, { release }] of this.#pins) if (name.includes(':') && !clients.has(release)) this.#pins.delete(name);
     return { clients, names: new Set(this.#pins.keys()) };
+  }
+
+  async #matchAll(): Promise<readonly OpenClient[]> {
+    const clients = await this.#clients.matchAll({ type: 'all', includeUncontrolled: true });
+    for (const { id } of clients) if (this.#pins.has(id)) this.#listed.add(id);
+    return clients;
+  }
+
+  /**
+   * For a page that says nothing of itself (`no-referrer`): the open pages, if all of them are of one release. A frame in another site's page
+   * gets that release, too, while a tab is open; it would get the active one.
+   */
+  #ofOneRelease(clients: readonly OpenClient[]): readonly OpenClient[] {
+    const pages = clients.filter(({ type }) => type === 'window');
+    return new Set(pages.map(({ id }) => this.of(id))).size === 1 ? pages : [];
   }
 }

@@ -1,5 +1,5 @@
 const STYLE =
-  ':root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}body{max-width:40rem;margin:3rem auto}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere;font-family:monospace}';
+  ':root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}body{max-width:40rem;margin:3rem auto;padding:0 1rem}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere;font-family:monospace}';
 
 /**
  * A page of the worker's own. It runs no script and loads nothing.

@@ -74,6 +74,11 @@ export class Releases {
     return this.#activation ?? (this.#staged ?? this.#active)?.manifest.activation ?? 'navigation';
   }
 
+  /** Starts to read the files that a page is about to ask for while `open` verifies what says which they are, once. */
+  readAhead(): void {
+    if (!this.#opening) void this.#store.readAhead();
+  }
+
   /** Reads what earlier lives of the worker stored, once. Never rejects. */
   open(): Promise<void> {
     this.#opening ??= this.#open();
@@ -138,10 +143,11 @@ export class Releases {
     if (!this.#active) return undefined;
     const keys = await this.pins.ofRequest(event, this.#active.key);
     const releases = (await Promise.all(keys.map((key) => this.get(key)))).filter((release) => release !== undefined);
-    if (releases.length === 0 && keys.some((key) => this.#others.has(key))) {
-      throw new VouchsafeError('storage', 'The release that this page was opened with cannot be read.');
+    // A file of another release would not go with what the page has already.
+    if (releases.length === 0) {
+      throw new VouchsafeError('storage', 'The release that this page was opened with is not there any more. Load the page again.');
     }
-    return releases.find(hasFile) ?? releases[0] ?? this.#active;
+    return releases.find(hasFile) ?? releases[0];
   }
 
   /** The files that the releases before the newest have under a target path. */
@@ -237,9 +243,10 @@ export class Releases {
    * Forgets the releases that no page stays on, and all files that no release has.
    *
    * @param isShort whether room is needed: then the files go, too, that no release needs in order to run
+   * @returns whether there was a file to forget
    * @throws `storage`
    */
-  async collect(isShort = false): Promise<void> {
+  async collect(isShort = false): Promise<boolean> {
     const { clients, names } = await this.pins.open();
     const last = [...this.#others.keys()].sort(byAge).at(-1);
     for (const key of [...this.#others.keys()]) {
@@ -251,12 +258,12 @@ export class Releases {
     await this.#store.keep(new Set(this.#others.keys()), names);
     const pinned = await Promise.all([...clients.keys()].map((key) => this.get(key)));
     // Which files a release has that cannot be opened, nobody can say; it may be one that only cannot be read at the moment.
-    if (!this.#active || [...clients.keys()].some((key, i) => !pinned[i] && this.#others.has(key))) return;
+    if (!this.#active || [...clients.keys()].some((key, i) => !pinned[i] && this.#others.has(key))) return false;
     const wanted = [this.#active, this.#staged, this.arriving, ...pinned].flatMap((release) => {
       if (!release) return [];
       return isShort ? hashesOf(release, (path) => isRequired(release, path)) : hashesOf(release);
     });
-    await this.#store.keepFiles(new Set(wanted));
+    return this.#store.keepFiles(new Set(wanted));
   }
 
   /** Every release that is stored and can be opened: the active one, the staged one, then those that pages stay on, oldest first. */

@@ -15,6 +15,8 @@ export interface ReplyParts extends AnswerParts {
   readonly standDown: () => Promise<void>;
   /** Sends what was not reported yet to the signed endpoint, if there is one. Never rejects. */
   readonly report: () => Promise<void>;
+  /** Absolute URL of the signed endpoint, if this browser reports. */
+  readonly reportsTo: () => Promise<string | undefined>;
   /** What only the worker as a whole knows. */
   readonly life: () => Pick<Status, 'life' | 'filesVerified'> & { readonly kept: Status['storage']['kept'] };
 }
@@ -64,10 +66,11 @@ async function valueFor(request: Request, client: string, parts: ReplyParts, ext
       await releases.open();
       return vet(parts);
     case 'report': {
-      // Only what pages are there to notice: a script of the page could say anything.
+      // Only what pages are there to notice, and no fact by which violations are counted apart: a script of the page could say anything.
       const { code, message, facts } = request.refusal;
       if (!PAGES_REPORT.has(code)) throw new VouchsafeError('unsupported', 'A page does not report this.');
-      await violations.record(new VouchsafeError(code, message, facts), 'watch');
+      const { path: _path, role: _role, ...noticed } = facts;
+      await violations.record(new VouchsafeError(code, message, noticed), 'watch');
       return null;
     }
     default:
@@ -75,7 +78,8 @@ async function valueFor(request: Request, client: string, parts: ReplyParts, ext
   }
 }
 
-const PAGES_REPORT: ReadonlySet<string> = new Set(['verifier-replaced', 'foreign-registration', 'uncontrolled']);
+/** Not `verifier-replaced`, which locks every page: the worker finds that out itself, and a page that notices it locks itself alone. */
+const PAGES_REPORT: ReadonlySet<string> = new Set(['foreign-registration', 'uncontrolled']);
 
 /**
  * What the worker trusts right now.
@@ -85,7 +89,7 @@ const PAGES_REPORT: ReadonlySet<string> = new Set(['verifier-replaced', 'foreign
  * @param extend keeps the worker alive for what goes on in the background
  */
 export async function statusFor(client: string, parts: ReplyParts, extend: Extend): Promise<Status> {
-  const { releases, updates, violations, life } = parts;
+  const { releases, updates, violations, life, reportsTo } = parts;
   await releases.open();
   // Whether expired metadata means stale or frozen, only the repository can say.
   if (updates.freshness() === 'stale' && !updates.failure) await updates.refresh(extend);
@@ -93,6 +97,7 @@ export async function statusFor(client: string, parts: ReplyParts, extend: Exten
   const { kept, ...known } = life();
   const pinned = releases.pins.of(client);
   const pinnedId = pinned && (await releases.get(pinned))?.id;
+  const reporting = await reportsTo();
   return {
     ...known,
     freshness: updates.freshness(),
@@ -103,6 +108,7 @@ export async function statusFor(client: string, parts: ReplyParts, extend: Exten
     releases: await releases.list(),
     keys: active?.keys ?? {},
     activation: releases.activation,
+    ...(reporting && { reporting }),
     storage: { kept, ...(await estimate()) },
     clockBehind: Math.max(0, (active?.signedAt ?? 0) - Date.now()),
     violations: await violations.list(),

@@ -1,13 +1,12 @@
-import { headersFor, matches } from '../release/manifest.js';
+import { matches } from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
-import { checkFile, type TargetFile } from '../tuf/file.js';
+import type { TargetFile } from '../tuf/file.js';
 import { answer, expectedFile } from './answerer.js';
-import { diagnose } from './diagnosis.js';
+import { checkedBody } from './checked-body.js';
 import { refusalResponse, toRefusal } from './refusal.js';
 import type { Release } from './release.js';
 import type { ReplyParts } from './replies.js';
 import { routeRequest } from './route-request.js';
-import { fileKey } from './verified-files.js';
 
 /** Bytes. What is larger is not read a second time only to be compared. */
 const COMPARED_UP_TO = 2 ** 26;
@@ -22,33 +21,58 @@ const COMPARED_UP_TO = 2 ** 26;
  */
 export async function answerReportOnly(event: FetchEvent, parts: ReplyParts): Promise<Response> {
   const { request } = event;
-  const { config, scope, releases, updates, violations } = parts;
+  const { config, scope, releases } = parts;
   const wanted = routeRequest(request, scope, config.passthrough);
   if (wanted === 'network') return (await networkOf(request)) ?? unreachable(request);
   await releases.open();
   if (releases.active?.manifest.tombstone) return (await networkOf(request)) ?? unreachable(request);
-  if (wanted === 'document') {
+  const compare = await comparisonFor(wanted === 'document', event, parts);
+  if (compare === 'enforced') return answer(event, parts);
+  const response = await networkOf(request);
+  if (!response) return unreachable(request);
+  compare(response);
+  return response;
+}
+
+/**
+ * What a request is answered with when the worker only reports.
+ *
+ * @param isDocument whether a page is opened
+ * @param event the request; it is not over until the comparison is
+ * @param parts the worker's
+ * @returns `enforced` when the answer has to be that of the release; else what is to be called with the answer, before it is read: what of it would
+ *   have been refused is reported when it has come, and it stays as it is, to be handed on
+ */
+export async function comparisonFor(
+  isDocument: boolean,
+  event: FetchEvent,
+  parts: ReplyParts,
+): Promise<'enforced' | ((response: Response) => void)> {
+  const { releases, updates, violations, report, scope } = parts;
+  const { request } = event;
+  if (isDocument) {
     await updates.activateForNavigation();
     event.waitUntil(updates.look());
   }
-  const release = await releases.ofRequest(event, () => true);
+  // The release of a page may be there no more: then there is nothing to compare with, but what is enforced still is.
+  const release = isDocument ? releases.active : await releases.ofRequest(event, () => true).catch(() => undefined);
   const file = release && expectedFile(release, request, parts);
   const paths = [askedPath(request, scope), file && 'path' in file ? file.path : ''];
-  if (release?.manifest.enforce.some((pattern) => paths.some((path) => path === undefined || matches(pattern, path)))) {
-    return answer(event, parts);
-  }
+  const enforced = (release ?? releases.active)?.manifest.enforce ?? [];
+  if (enforced.some((pattern) => paths.some((path) => path === undefined || matches(pattern, path)))) return 'enforced';
   if (release && event.resultingClientId) event.waitUntil(releases.pins.pin(event, release.key));
-  const response = await networkOf(request);
-  if (!response) return unreachable(request);
-  if (release && file) {
-    const copy = response.clone();
+  return (response) => {
+    if (!release || !file) return;
+    const older = file instanceof VouchsafeError ? Promise.resolve([]) : releases.older(file.path);
     event.waitUntil(
-      compare(copy, request, file, release, releases.older(file instanceof VouchsafeError ? '' : file.path)).catch((error) =>
-        violations.record(error, 'report-only').then(parts.report),
-      ),
+      compare(response.clone(), request, file, release, older).catch(async (error) => {
+        // Broken off by the page, or by the network: not what was signed, and nobody's doing.
+        if (error instanceof VouchsafeError && (error.code === 'unreachable' || error.code === 'too-slow')) return;
+        await violations.record(error, 'report-only');
+        await report();
+      }),
     );
-  }
-  return response;
+  };
 }
 
 /** The path under the scope that is asked for; undefined when it cannot be decoded, which no honest link is. */
@@ -79,30 +103,17 @@ async function compare(
   response: Response,
   { method, url }: Request,
   file: TargetFile | VouchsafeError,
-  { manifest }: Release,
+  release: Release,
   older: Promise<readonly TargetFile[]>,
 ): Promise<void> {
   if (file instanceof VouchsafeError) throw file;
-  const facts = { path: file.path, url: response.url || url, status: response.status };
-  if (response.type === 'opaqueredirect')
-    throw new VouchsafeError('redirected', 'The server redirects a page of the release.', facts);
-  // Of another origin's answer nothing can be read, and what is no whole file was hashed by nobody.
-  const isWhole = method === 'GET' && response.status !== 206 && response.status !== 304 && response.type !== 'opaque';
-  if (!isWhole || file.length > COMPARED_UP_TO) return;
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  try {
-    await checkFile(bytes, file, facts);
-  } catch (error) {
-    if (!(error instanceof VouchsafeError)) throw error;
-    const known = await older;
-    const type = headersFor(manifest, file.path).get('content-type') ?? '';
-    const diagnosis = await diagnose(
-      bytes,
-      file,
-      type,
-      (hash) => known.some((other) => fileKey(other) === hash),
-      manifest.chunks.get(file.path),
-    );
-    throw new VouchsafeError(error.code, error.message, { ...error.facts, diagnosis });
+  const { status, type } = response;
+  const from = response.url || url;
+  if (type === 'opaqueredirect') {
+    throw new VouchsafeError('redirected', 'The server redirects a page of the release.', { path: file.path, url: from, status });
   }
+  // Of another origin's answer nothing can be read, and what is no whole file was hashed by nobody.
+  const isWhole = method === 'GET' && status !== 206 && status !== 304 && type !== 'opaque';
+  if (isWhole && file.length <= COMPARED_UP_TO) await checkedBody(response, from, file, release, await older);
+  else await response.body?.cancel();
 }

@@ -1,4 +1,5 @@
 import type { Violation } from '../messages/messages.js';
+import { reportOf, reportRequest } from '../messages/report.js';
 import type { ReleaseManifest } from '../release/manifest.js';
 
 /** Violations in one request. */
@@ -60,15 +61,28 @@ export class Reporter {
     return this.#sending;
   }
 
-  async #send(reporting: ReleaseManifest['reporting'], release: string): Promise<void> {
-    if (!reporting || Date.now() < this.#notBefore) return;
+  /**
+   * Where this browser reports to.
+   *
+   * @param reporting of the active release's manifest
+   * @returns absolute URL; undefined when nothing is reported: no endpoint is signed, it is not a safe one, or this browser is not in the sample
+   * @throws `storage`
+   */
+  async endpoint(reporting: ReleaseManifest['reporting']): Promise<string | undefined> {
+    if (!reporting) return undefined;
     const url = new URL(reporting.url, this.#scope);
     const isSafe =
       url.protocol === 'https:' || url.origin === this.#scope.origin || /^(localhost|127\.0\.0\.1|\[::1\])$/.test(url.hostname);
-    if (!isSafe || (await this.#ports.lot()) >= reporting.samplePercent) return;
+    return isSafe && (await this.#ports.lot()) < reporting.samplePercent ? url.href : undefined;
+  }
+
+  async #send(reporting: ReleaseManifest['reporting'], release: string): Promise<void> {
+    if (Date.now() < this.#notBefore) return;
+    const url = await this.endpoint(reporting);
+    if (url === undefined) return;
     const reports = Array.from(await this.#ports.unreported(), ([key, violation]) => ({
       key,
-      json: JSON.stringify(this.#report(violation, release)),
+      json: reportOf(violation, this.#scope.href, navigator.userAgent, release),
     }));
     while (reports.length > 0) {
       let count = 0;
@@ -81,12 +95,7 @@ export class Reporter {
       }
       const batch = reports.splice(0, count);
       const { ok, status } = await fetch(url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/reports+json' },
-        body: `[${batch.map(({ json }) => json)}]`,
-        credentials: 'omit',
-        redirect: 'error',
-        referrerPolicy: 'no-referrer',
+        ...reportRequest(batch.map(({ json }) => json)),
         // One that is alone and too large for it is sent all the same.
         keepalive: count > 1 || bytes <= BATCH_BYTES,
         signal: AbortSignal.timeout(ANSWER_WITHIN),
@@ -95,16 +104,5 @@ export class Reporter {
       this.#pause = PAUSE;
       await this.#ports.markReported(batch.map(({ key }) => key));
     }
-  }
-
-  #report({ code, message, during, facts, time }: Violation, release: string): object {
-    return {
-      type: 'vouchsafe-violation',
-      // A clock that was set back since must not make it come from the future.
-      age: Math.max(0, Date.now() - time),
-      url: this.#scope.href,
-      user_agent: navigator.userAgent,
-      body: { ...facts, code, message, during, release },
-    };
   }
 }

@@ -13,6 +13,10 @@ import type { Announce, ViolationLog } from './violation-log.js';
 
 /** How long (milliseconds) a navigation waits for newer metadata while the release may still run without. */
 const REFRESH_WITHIN = 5_000;
+/** Chromium counts what was deleted from the database for some seconds more. Milliseconds. */
+const ROOM_WITHIN = 8_000;
+/** How long (milliseconds) a page is left to load before the worker looks for a newer release. */
+const LOOK_AFTER = 1_000;
 /** How far (milliseconds) a clock may be behind the signers' before it is worth a word. */
 const CLOCK_TOLERANCE = 5 * 60_000;
 
@@ -87,6 +91,12 @@ export class Updates {
     if (!isRecent) await this.update();
   }
 
+  /** The same once a page that is about to open had time for it: both would take turns on the worker's one thread. */
+  async lookSoon(): Promise<void> {
+    await after(LOOK_AFTER);
+    await this.look();
+  }
+
   /** Waits for an update; not for long when the release may run without, as offline. */
   async refresh(extend: Extend): Promise<void> {
     const updated = this.update();
@@ -159,13 +169,8 @@ export class Updates {
     try {
       await releases.open();
       await this.#checkClock();
-      const repository = refresher();
-      const metadata = await repository.refresh().catch(async (error) => {
-        if (asVouchsafeError(error).code !== 'quota') throw error;
-        // Metadata is small, and without it the app freezes.
-        await releases.collect(true);
-        return repository.refresh();
-      });
+      // Metadata is small, and without it the app freezes.
+      const metadata = await this.#makingRoom(() => refresher().refresh());
       this.#newest = metadata;
       const result = await this.#take(metadata);
       this.#failure = undefined;
@@ -217,7 +222,7 @@ export class Updates {
     const { consistentSnapshot } = metadata.root;
     const release = await releaseOf(metadata, metadata.root, (file) => files.read({ consistentSnapshot }, file));
     if (!release.manifest.tombstone) await this.#stageFiles(release);
-    await releases.stage(release);
+    await this.#makingRoom(() => releases.stage(release));
     const { active, activation } = releases;
     if (!active || release.manifest.tombstone || activation === 'immediate') {
       await this.#activate();
@@ -243,29 +248,39 @@ export class Updates {
   }
 
   async #storeFiles(release: Release, onProgress: (progress: Progress) => void): Promise<void> {
-    const { releases, files, chunks, store, violations } = this.#parts;
+    const { files, chunks, store, violations } = this.#parts;
     await stageFiles(release, {
       storedHashes: () => store.storedHashes(),
       download: (file) => files.download(release, file),
       downloadPieces: (file, pieces) => chunks.download(release, file, pieces),
-      save: async (pack) => {
-        try {
-          await store.saveFiles(pack);
-        } catch (error) {
-          if (asVouchsafeError(error).code !== 'quota') throw error;
-          await releases.collect(true);
-          await store.saveFiles(pack);
-        }
-      },
+      save: (pack) => this.#makingRoom(() => store.saveFiles(pack)),
       onMissing: (error) => void violations.record(error, 'update'),
       onProgress,
     });
   }
 
+  /**
+   * Does what stores something; without room again, when the files are gone that no release needs in order to run.
+   *
+   * @param work what stores something
+   * @param within milliseconds to wait before it is tried again
+   */
+  async #makingRoom<T>(work: () => Promise<T>, within = ROOM_WITHIN): Promise<T> {
+    for (let left = 2; ; left--) {
+      try {
+        return await work();
+      } catch (error) {
+        // Those that share a record with others go only when there is room again to write the others anew.
+        if (asVouchsafeError(error).code !== 'quota' || !left || !(await this.#parts.releases.collect(true))) throw error;
+        await after(within);
+      }
+    }
+  }
+
   async #activate(): Promise<ReleaseSummary | undefined> {
     const { releases, announce, standDown } = this.#parts;
     await releases.open();
-    const release = await releases.activate();
+    const release = await this.#makingRoom(() => releases.activate(), 0);
     if (!release) return undefined;
     if (release.manifest.tombstone) await standDown();
     else await releases.collect();

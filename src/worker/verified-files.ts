@@ -1,5 +1,6 @@
 import { fileRule, headersFor, type ReleaseManifest } from '../release/manifest.js';
 import type { Store } from '../store/store.js';
+import type { Diagnosis } from '../tuf/errors.js';
 import { checkFile, type TargetFile } from '../tuf/file.js';
 import type { Refresher } from '../tuf/refresher.js';
 import { diagnose, roomFor } from './diagnosis.js';
@@ -16,6 +17,28 @@ export interface Serving {
 /** The hash under which a file, or a chunk of one, is stored. Two with the same bytes share one record. */
 export function fileKey({ hashes }: Pick<TargetFile, 'hashes'>): string {
   return hashes.sha256 ?? hashes.sha512 ?? '';
+}
+
+/**
+ * What it takes to recognise what comes in the place of a file.
+ *
+ * @param file what was signed
+ * @param manifest of its release, if there is one already
+ * @param older the files that other releases have under its path
+ * @returns how many bytes to read at most, and what says what they are
+ */
+export function recognition(
+  file: TargetFile,
+  manifest: ReleaseManifest | undefined,
+  older: readonly TargetFile[],
+): { readonly maxLength: number; readonly diagnose: (bytes: Uint8Array) => Promise<Diagnosis> } {
+  const type = (manifest && headersFor(manifest, file.path).get('content-type')) ?? '';
+  return {
+    // Room for more than was signed, so that it is recognised instead of cut off.
+    maxLength: Math.max(roomFor(file), ...older.map(({ length }) => length)),
+    diagnose: (bytes) =>
+      diagnose(bytes, file, type, (hash) => older.some((other) => fileKey(other) === hash), manifest?.chunks.get(file.path)),
+  };
 }
 
 /** Files by hash, from the store or the repository. Nothing leaves here that was not hashed just before. */
@@ -90,12 +113,7 @@ export class VerifiedFiles {
    * @throws `mismatch` with a diagnosis, `unreachable`, `redirected`, `too-long`, `too-slow`, `malformed`
    */
   async download({ manifest, consistentSnapshot }: Serving, file: TargetFile): Promise<Uint8Array> {
-    const older = await this.#older(file.path);
-    const type = (manifest && headersFor(manifest, file.path).get('content-type')) ?? '';
-    // Room for more than was signed, so that it is recognised instead of cut off.
-    const maxLength = Math.max(roomFor(file), ...older.map(({ length }) => length));
-    return this.#refresher().downloadTarget(file, consistentSnapshot, maxLength, (bytes) =>
-      diagnose(bytes, file, type, (hash) => older.some((other) => fileKey(other) === hash), manifest?.chunks.get(file.path)),
-    );
+    const known = recognition(file, manifest, await this.#older(file.path));
+    return this.#refresher().downloadTarget(file, consistentSnapshot, known.maxLength, known.diagnose);
   }
 }

@@ -78,7 +78,7 @@ async function compare({ registration, releases, updates, violations }: VetParts
     'The program that checks this site was replaced by one that is not signed.',
     {
       url,
-      expected: signed.map(inWords).join(' or ') || 'a script of this site',
+      expected: [...new Set(signed.map(inWords))].join(' or ') || 'a script of this site',
       actual: inWords(await describe(bytes)),
     },
   );

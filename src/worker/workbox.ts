@@ -2,11 +2,12 @@ import type { RouteHandlerObject, WorkboxPlugin } from 'workbox-core/types.js';
 import type { WorkerConfig } from '../release/config.js';
 import { headersFor } from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
-import { checkFile } from '../tuf/file.js';
 import { answer, expectedFile, releaseFor } from './answerer.js';
+import { checkedBody } from './checked-body.js';
 import { partsOf } from './parts.js';
 import { refusalResponse, toRefusal } from './refusal.js';
 import type { ReplyParts } from './replies.js';
+import { comparisonFor } from './report-only.js';
 import { routeRequest } from './route-request.js';
 import { answerOrRefuse, attend } from './start.js';
 
@@ -31,27 +32,52 @@ export interface VouchsafeForWorkbox {
 export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
   const parts = partsOf(config);
   attend(parts);
+  /** What `verified` returned. */
+  const checked = new WeakSet<Response>();
+  const check = async (request: Request, response: Response, event: ExtendableEvent): Promise<Response> => {
+    const answer = await verified(request, response, event, parts);
+    checked.add(answer);
+    return answer;
+  };
+  const record = (error: unknown, event: ExtendableEvent): void =>
+    event.waitUntil(parts.violations.record(error, 'request').then(parts.report));
   return {
     handler: { handle: ({ event }) => answerOrRefuse(event as FetchEvent, parts) },
     plugin: {
+      // Before anything is asked for: said where the strategy is set up, and not when the worker is out.
+      requestWillFetch: async ({ request, event }) => {
+        checkIsRequest(event);
+        return request;
+      },
       // Recorded here: of what is refused, a strategy that has something else to answer with says nothing.
       fetchDidSucceed: ({ request, response, event, state }) =>
-        verified(request, response, event, parts).catch(async (error) => {
-          event.waitUntil(parts.violations.record(error, 'request').then(parts.report));
+        check(request, response, event).catch(async (error) => {
+          record(error, event);
           // What the strategy throws in the end need not say why.
           if (state) state.refusal = error;
           throw error;
         }),
       // What does not match counts as not cached; the strategy asks the network then, and `fetchDidSucceed` checks that.
       cachedResponseWillBeUsed: async ({ request, cachedResponse, event }) => {
-        if (!cachedResponse) return null;
-        return verified(request, cachedResponse, event, parts).catch(async (error) => {
+        if (!cachedResponse || !(event instanceof FetchEvent)) return null;
+        return check(request, cachedResponse, event).catch(async (error) => {
           await parts.violations.record(error, 'storage');
           return null;
         });
       },
+      // The answer to a navigation preload comes past `fetchDidSucceed`. Which response it became, once other plugins had it, nobody can say.
+      handlerWillRespond: async ({ request, response, event }) => {
+        const preloaded = event instanceof FetchEvent && (await Promise.resolve(event.preloadResponse).catch(() => undefined));
+        if (!preloaded || checked.has(response)) return response;
+        return check(request, response, event).catch((error) => {
+          record(error, event);
+          return refusalResponse(request, toRefusal(error), parts.scope);
+        });
+      },
       // A rejected `respondWith` makes Firefox load the network's page.
-      handlerDidError: async ({ request, state }) => {
+      handlerDidError: async ({ request, event, state }) => {
+        // Of what no page asked for, the strategy's own error says more.
+        if (!(event instanceof FetchEvent)) return undefined;
         const offline = new VouchsafeError('unreachable', 'The site cannot be reached.', { url: request.url });
         return refusalResponse(request, toRefusal(state?.refusal ?? offline), parts.scope);
       },
@@ -59,27 +85,45 @@ export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
   };
 }
 
-/** The same bytes, checked, under the signed headers. */
+/**
+ * Precaching asks while the worker is installed, when the release that this worker is for need not be there; Workbox's window asks by message.
+ * Neither is the request of a page, whose release would say what the answer has to be.
+ */
+function checkIsRequest(event: ExtendableEvent): asserts event is FetchEvent {
+  if (event instanceof FetchEvent) return;
+  throw new VouchsafeError(
+    'unsupported',
+    `The plugin checks what pages are answered with, not what a worker stores by itself (${event.type}): use the handler in the place of precaching.`,
+  );
+}
+
+/** The same bytes, checked, under the signed headers. When the worker only reports, the response as it is. */
 async function verified(request: Request, response: Response, event: ExtendableEvent, parts: ReplyParts): Promise<Response> {
-  const wanted = routeRequest(request, parts.scope, parts.config.passthrough);
+  checkIsRequest(event);
+  const { config, scope, releases } = parts;
+  const wanted = routeRequest(request, scope, config.passthrough);
   if (wanted === 'network') return response;
   const purpose = wanted === 'document' || wanted === 'frame' ? wanted : 'subresource';
-  await parts.releases.open();
+  await releases.open();
   // Unregistered by the signers; until its last page has gone the worker is still asked.
-  if (parts.releases.active?.manifest.tombstone) return response;
-  const release = await releaseFor(purpose, event as FetchEvent, parts);
+  if (releases.active?.manifest.tombstone) return response;
+  const compare = config.reportOnly ? await comparisonFor(purpose === 'document', event, parts) : 'enforced';
+  if (compare !== 'enforced') {
+    compare(response);
+    return response;
+  }
+  const release = await releaseFor(purpose, event, parts);
   const file = expectedFile(release, request, parts);
   if (file instanceof VouchsafeError) throw file;
   // A signed redirect, or a name that browsers guess: the network has no say in either.
-  if (!file) return answer(event as FetchEvent, parts);
+  if (!file) return answer(event, parts);
   // A response that cannot be read cannot be checked.
   if (response.type === 'opaque') {
     throw new VouchsafeError('forbidden', 'The answer of another origin cannot be read, so it cannot be verified.', {
       url: request.url,
     });
   }
-  const bytes = new Uint8Array(await response.clone().arrayBuffer());
-  await checkFile(bytes, file, { path: file.path, url: request.url });
+  const bytes = await checkedBody(response, request.url, file, release, await releases.older(file.path));
   parts.onVerified();
   return new Response(bytes, { headers: [...headersFor(release.manifest, file.path)] });
 }

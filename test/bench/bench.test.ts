@@ -40,6 +40,25 @@ test('a run on the smallest repositories measures both clients and prints a tabl
   expect(stdout.split('\n').filter((line) => line.startsWith('| 10 targets'))).toHaveLength(5);
 });
 
+test('a quick run opens an app in Chromium, and says what its first byte took beside a trivial worker', async () => {
+  const json = join(folder, 'pages.json');
+  const args = ['pages', '--quick', '--no-build', '--only', 'cold-start', '--json', json];
+  const { stdout } = await run(process.execPath, [join(folder, 'bench.js'), ...args]);
+  const { results } = JSON.parse(readFileSync(json, 'utf8'));
+  const firstBytes = results.filter(({ measure }: { measure: string }) => measure === 'first byte');
+  expect(firstBytes.map(({ peer, action }: { peer: string; action: string }) => `${peer}, ${action}`).sort()).toEqual([
+    'Vouchsafe, 500 targets',
+    'trivial worker, 500 targets',
+  ]);
+  for (const { spread } of firstBytes) expect(spread.median).toBeGreaterThan(0);
+  expect(stdout).toContain('| cold start to first byte, 500 targets / trivial worker | at most 1.40 |');
+});
+
+test('a quick run signs the smallest folder beside sha256sum', async () => {
+  const { stdout } = await run(process.execPath, [join(folder, 'bench.js'), 'publish', '--quick', '--no-build']);
+  expect(stdout).toMatch(/^\| 10 \| cold \| .*\n\| 10 \| one file changed \| /m);
+});
+
 test('medians, and what is said of a client that was stopped', () => {
   const sample = (ms: number) => ({ ms, cpuMs: 2 * ms });
   expect(spread([3, 1, 2].map(sample))).toEqual({ median: 2, min: 1, max: 3, medianCpu: 4, runs: 3 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpus, totalmem } from 'node:os';
+import { cpus, release, totalmem, type } from 'node:os';
 
 /** What one run took. */
 export interface Sample {
@@ -39,12 +39,28 @@ export interface Comparison {
   readonly cpuRatio: number | undefined;
 }
 
-/** All that a run has found. */
-export interface BenchReport {
-  readonly suite: string;
+/** What was measured on. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  /** Operating system and version of its kernel. */
+  readonly system: string;
+  readonly node: string;
+}
+
+/** When, of what and where this was measured. */
+export interface Circumstances {
+  /** ISO 8601. */
   readonly date: string;
+  /** With a `+` when the sources have changes on top of it. */
   readonly commit: string;
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryGiB: number; readonly node: string };
+  readonly machine: Machine;
+}
+
+/** All that a run has found. */
+export interface BenchReport extends Circumstances {
+  readonly suite: string;
   readonly rounds: number;
   /** Seconds. */
   readonly limit: number;
@@ -73,22 +89,30 @@ export function compare(repository: string, measure: string, ours: Outcome, thei
   return { ...line, ratio: ours.median / theirs.median, cpuRatio: ours.medianCpu / theirs.medianCpu };
 }
 
-/** @returns where and of what this is measured; a commit with a `+` has changes on top */
-export function circumstances(): Pick<BenchReport, 'date' | 'commit' | 'machine'> {
+/** @returns where and of what this is measured */
+export function circumstances(): Circumstances {
   const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
-  const commit = git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', 'src/tuf') && '+');
+  const commit = git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', 'src') && '+');
   const [first] = cpus();
   const machine = {
     cpu: first?.model.trim() ?? 'unknown',
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
+    system: `${type()} ${release()}`,
     node: process.version,
   };
   return { date: new Date().toISOString(), commit, machine };
 }
 
+/** @returns when, of what and where, in a sentence */
+export function machineInWords({ date, commit, machine }: Circumstances): string {
+  const { cpu, cores, memoryGiB, system, node } = machine;
+  return `${date}, commit ${commit}, ${cpu}, ${cores} cores, ${memoryGiB} GiB, ${system}, Node ${node}.`;
+}
+
 /** @returns the report as Markdown */
-export function toMarkdown({ date, commit, machine, rounds, limit, results }: BenchReport): string {
+export function toMarkdown(report: BenchReport): string {
+  const { rounds, limit, results } = report;
   const heads = ['repository', 'measure', 'vouchsafe', 'tuf-js', 'ours / tuf-js', 'processor time'];
   const lines = results.map((line) => [
     line.repository,
@@ -102,8 +126,7 @@ export function toMarkdown({ date, commit, machine, rounds, limit, results }: Be
   const row = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
   const rule = row(widths.map((width) => '-'.repeat(width)));
   return [
-    `${date}, commit ${commit}, ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Node ${machine.node}. Medians (least to most) of up to ${rounds}`,
-    `runs; a run is stopped after ${limit} s.`,
+    `${machineInWords(report)} Medians (least to most) of up to ${rounds} runs; a run is stopped after ${limit} s.`,
     '',
     row(heads),
     rule,

@@ -120,7 +120,7 @@ const REFUSED_FILES = {
 
 for (const [name, { paths, code }] of Object.entries(REFUSED_FILES)) {
   const [, id = ''] = name.split(' ');
-  test(`${name}: the demo refuses those files and shows the reason`, async ({ page, app }) => {
+  test(`${name}: the demo refuses those files and shows the reason`, { tag: '@chromium' }, async ({ page, app }) => {
     await reloading(app, () => throwSwitch(page, id));
     await expect(cards(app, 'refused')).toHaveCount(paths.length);
     await expect(cards(app, 'shown')).toHaveCount(10 - paths.length);
@@ -148,7 +148,7 @@ const REFUSED_UPDATES = {
 
 for (const [name, code] of Object.entries(REFUSED_UPDATES)) {
   const [, id = ''] = name.split(' ');
-  test(`${name}: the demo refuses the update and goes on`, async ({ page, app }) => {
+  test(`${name}: the demo refuses the update and goes on`, { tag: '@chromium' }, async ({ page, app }) => {
     await throwSwitch(page, id);
     await expect(app.locator('#outcome')).toContainText(`The update was refused (${code})`);
     await expect(app.locator(`.violations > li[data-code=${code}]`).first()).toBeVisible();
@@ -159,7 +159,7 @@ for (const [name, code] of Object.entries(REFUSED_UPDATES)) {
   });
 }
 
-test('C1 headers: the demo’s page sees signed headers only', async ({ page, app }) => {
+test('C1 headers: the demo’s page sees signed headers only', { tag: '@chromium' }, async ({ page, app }) => {
   const seen = app.locator('.parts > li:last-child code').first();
   const before = await seen.textContent();
   expect(before).toContain('content-type: application/json');

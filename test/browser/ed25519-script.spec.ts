@@ -62,7 +62,11 @@ test('an engine without Ed25519 gets it when the worker installs, and still has 
   expect((await statusOf(page)).violations).toEqual([]);
 });
 
-test('without Ed25519 a signature that is not right is refused as everywhere', async ({ page, publishSite, folder }) => {
+test('without Ed25519 a signature that is not right is refused as everywhere', { tag: '@chromium' }, async ({
+  page,
+  publishSite,
+  folder,
+}) => {
   const site = await publishSite(await makeRelease(folder, 'one'));
   await hideEd25519(site);
   await openApp(page, site.url);
@@ -76,7 +80,7 @@ test('without Ed25519 a signature that is not right is refused as everywhere', a
   expect(await update(page)).toMatchObject({ outcome: 'failed', refusal: { code: 'unsigned', facts: { role: 'timestamp' } } });
 });
 
-test('below a base path the script is next to the worker', async ({ page, publishSite, folder }) => {
+test('below a base path the script is next to the worker', { tag: '@chromium' }, async ({ page, publishSite, folder }) => {
   const directory = join(folder, 'based');
   await cp(FIXTURE_APP, directory, { recursive: true });
   await writeFile(join(directory, 'main.js'), "document.documentElement.dataset.done = 'yes'; window.proof.module = 'ran';");
@@ -92,7 +96,10 @@ for (const [what, lie] of Object.entries({
   'is a page': { body: '<!doctype html><title>Home</title>', type: 'text/html' },
   'is another script': { body: 'self.somethingElse = 1', type: 'text/javascript' },
 })) {
-  test(`where the script ${what} the worker does not install, and does when the script is right`, async ({ page, publishSite }) => {
+  test(`where the script ${what} the worker does not install, and does when the script is right`, { tag: '@chromium' }, async ({
+    page,
+    publishSite,
+  }) => {
     const site = await publishSite(FIXTURE_APP);
     await hideEd25519(site);
     const told = site.server.lie({ match: SCRIPT, ...lie });

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HostileServer } from '../../dist/demo/hostile-server.js';
 import { expect, requestsPastTheWorker, targetFile, test } from './fixtures.js';
@@ -70,4 +71,48 @@ test('A13 whichever of two servers withholds, corrupts or is silent, the other i
   expect(releases).toBe(attacks.length + 2);
   expect(requestsPastTheWorker(site, since)).toEqual([]);
   expect(mirror.paths().some((path) => targetFile('data.txt').test(path))).toBe(true);
+});
+
+test('A13 of a large file the server that altered one chunk is named, and another gives what was missing', {
+  tag: '@chromium',
+}, async ({ page, publishSite, serve, folder }) => {
+  const mirror = await serve(folder);
+  allowOrigins(mirror);
+  const makeRelease = async (name: string) => {
+    const directory = await makeSmallRelease(folder, name);
+    // Five chunks each: one is stored before the release runs, the other comes when it is asked for.
+    for (const file of ['early.bin', 'late.bin']) await writeFile(join(directory, file), randomBytes(1_200_000));
+    return directory;
+  };
+  const site = await publishSite(await makeRelease('one'), {
+    mirrors: [mirror.url],
+    files: [{ path: 'late.bin', keep: 'on-demand' }],
+  });
+  mirror.out = site.out;
+  await openApp(page, site.url);
+  const since = site.server.requests.length;
+  const next = await makeRelease('two');
+  await site.publish(next);
+  const LARGE = /(early|late)\.bin$/;
+  site.server.lie({ match: LARGE, flip: 'middle' });
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await page.reload();
+  expect(await shownBy(page)).toEqual(whole('two'));
+  for (const file of ['early.bin', 'late.bin']) {
+    const bytes = await page.evaluate(async (path) => {
+      const hash = await crypto.subtle.digest('SHA-256', await (await fetch(path)).arrayBuffer());
+      return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    }, file);
+    expect(bytes).toBe(
+      createHash('sha256')
+        .update(await readFile(join(next, file)))
+        .digest('hex'),
+    );
+    const named = { path: file, url: expect.stringContaining(site.url) };
+    await expectViolation(page, { code: 'mismatch', during: 'update', facts: named });
+    expect(mirror.paths().filter((path) => targetFile(file).test(path))).not.toEqual([]);
+  }
+  // Nobody else is.
+  expect((await violationsOf(page)).filter(({ facts }) => !String(facts.url).startsWith(site.url))).toEqual([]);
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
 });

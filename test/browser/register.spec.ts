@@ -1,13 +1,9 @@
-import { cp } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Page } from '@playwright/test';
 import type { RegisterOptions, Vouchsafe } from '../../src/window/register.js';
 import { makeRelease, releaseShown } from './fixture-app.js';
 import { expect, type Site, test } from './fixtures.js';
+import { addLibrary } from './library.js';
 import { openApp, update, watchProblems } from './page-actions.js';
-
-const WINDOW = fileURLToPath(new URL('../../dist/window/', import.meta.url));
 
 /** Nothing inline, no sink for texts: what the lock's screen has to get along with. */
 const STRICT = {
@@ -23,14 +19,10 @@ const EVIL = `
   self.addEventListener('install', () => self.skipWaiting());
   self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
   self.addEventListener('message', ({ ports: [port] }) => port?.postMessage({ ok: true, value: { isSigned: true } }));
-  self.addEventListener('fetch', (event) => event.respondWith(new Response('evil')));
+  self.addEventListener('fetch', (event) => event.request.method === 'GET' && event.respondWith(new Response('evil')));
 `;
 
-async function makeReleaseWithLibrary(folder: string, name: string): Promise<string> {
-  const directory = await makeRelease(folder, name);
-  await cp(WINDOW, join(directory, 'library'), { recursive: true, filter: (source) => !/\.(d\.ts|map)$/.test(source) });
-  return directory;
-}
+const makeReleaseWithLibrary = async (folder: string, name: string) => addLibrary(await makeRelease(folder, name));
 
 interface Registered {
   vouchsafe: Vouchsafe;
@@ -96,9 +88,28 @@ test('C11 a worker that was replaced on the server locks the page, whatever the 
   publishSite,
   folder,
 }) => {
-  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'), { headers: [STRICT] });
+  // A path of the site, which is no passthrough: its name is signed.
+  const reports: string[] = [];
+  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'), {
+    headers: [STRICT],
+    reporting: { url: 'api/reports' },
+    api: (request, response) => {
+      request.setEncoding('utf8').on('data', (text) => reports.push(text));
+      response.writeHead(request.method === 'POST' ? 204 : 404).end();
+    },
+  });
   await openApp(page, site.url);
   await registerIn(page);
+  const { reporting } = await page.evaluate(() => (window as unknown as Registered).vouchsafe.status());
+  expect(reporting).toBe(`${site.url}api/reports`);
+  // Nothing else is sent there: not by the name of the folder, nor by another method.
+  const answers = await page.evaluate(() =>
+    Promise.all([
+      fetch('/api/other', { method: 'POST' }).then(String, ({ name }) => name),
+      fetch('/api/reports').then(String, ({ name }) => name),
+    ]),
+  );
+  expect(answers).toEqual(['TypeError', 'TypeError']);
   const problems = watchProblems(page);
   await page.evaluate(() => {
     const typed: string[] = [];
@@ -110,8 +121,18 @@ test('C11 a worker that was replaced on the server locks the page, whatever the 
   await expect(locked(page)).toBeVisible();
   await expect(locked(page)).toContainText('Do not enter passwords');
   await expect(locked(page)).toContainText('verifier-replaced');
+  // The newest metadata and what runs list the same script: it is named once.
+  await expect(locked(page)).not.toContainText(' or sha256');
   await expect(page).toHaveTitle('This page was locked');
   expect(await heard(page)).toContainEqual({ type: 'violation', code: 'verifier-replaced' });
+  // Told by the page, whatever becomes of the worker.
+  await expect.poll(() => reports.filter((text) => text.includes('"verifier-replaced"'))).not.toHaveLength(0);
+  const [report] = JSON.parse(reports.find((text) => text.includes('"verifier-replaced"')) ?? '[]');
+  expect(report).toMatchObject({
+    type: 'vouchsafe-violation',
+    url: site.url,
+    body: { code: 'verifier-replaced', during: 'watch', release: expect.stringMatching(/^1-/) },
+  });
   // What was in the page is gone; what its scripts add is not seen; what is typed goes nowhere.
   await expect(page.locator('#title')).toHaveText('This page was locked');
   await page.evaluate(() => document.body.append(Object.assign(document.createElement('input'), { id: 'late' })));

@@ -68,6 +68,19 @@ test('a worker that only reports changes nothing, says what it would have refuse
   await expectViolation(page, { code: 'not-found', during: 'report-only', facts: { url: `${site.url}extra.js` } });
   await expectViolation(page, { code: 'redirected', during: 'report-only', facts: { path: 'pages/frame.html' } });
 
+  // The right bytes and then more, without end: the page gets them as they come, and that it is too much is known before the end.
+  site.server.lie({ match: /\/data\.json$/, endless: true });
+  const streamed = await page.evaluate(async () => {
+    const reader = (await fetch('/data.json')).body?.getReader();
+    let bytes = 0;
+    while (bytes < 1_000_000) bytes += (await reader?.read())?.value?.length ?? Number.NaN;
+    Object.assign(window, { reader });
+    return bytes;
+  });
+  expect(streamed).toBeGreaterThanOrEqual(1_000_000);
+  await expectViolation(page, { code: 'too-long', during: 'report-only', facts: { path: 'data.json' } });
+  await page.evaluate(() => (window as unknown as { reader: ReadableStreamDefaultReader }).reader.cancel());
+
   // Enforced: the plain file is not what runs, and what is altered everywhere is refused.
   site.server.lie({
     match: /\/admin\//,

@@ -10,13 +10,14 @@ import { expectViolation, openApp, statusOf, stopWorker, update, violationsOf, w
 
 const SOURCE = fileURLToPath(new URL('./workbox-worker/worker.js', import.meta.url));
 
-/** Bundles a worker of Workbox's for a site, as its own build would, and registers it. */
-async function openWithWorkbox(page: Page, site: Site, strategies: boolean): Promise<void> {
+/** Bundles a worker of Workbox's for a site, as its own build would. */
+async function bundleWorker(site: Site, uses: 'handler' | 'strategies' | 'precaching', reportOnly = false): Promise<void> {
   const config: WorkerConfig = {
     roots: [await readFile(join(site.out, 'vouchsafe/metadata/1.root.json'), 'utf8')],
     metadata: 'vouchsafe/metadata/',
     targets: 'vouchsafe/targets/',
     passthrough: [],
+    reportOnly,
   };
   await build({
     configFile: false,
@@ -24,7 +25,7 @@ async function openWithWorkbox(page: Page, site: Site, strategies: boolean): Pro
     publicDir: false,
     define: {
       VOUCHSAFE: JSON.stringify(config),
-      STRATEGIES: String(strategies),
+      USES: JSON.stringify(uses),
       'process.env.NODE_ENV': '"production"',
     },
     build: {
@@ -33,6 +34,10 @@ async function openWithWorkbox(page: Page, site: Site, strategies: boolean): Pro
       lib: { entry: SOURCE, formats: ['iife'], name: 'worker', fileName: () => 'sw.js' },
     },
   });
+}
+
+/** Registers the bundled worker and opens the app with it. */
+async function openWithWorkbox(page: Page, site: Site): Promise<void> {
   await page.goto(site.url);
   await page.evaluate(async () => {
     const controlled = new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', resolve));
@@ -42,6 +47,10 @@ async function openWithWorkbox(page: Page, site: Site, strategies: boolean): Pro
   expect(await update(page)).toMatchObject({ outcome: expect.stringMatching(/activated|current/) });
   await openApp(page, site.url);
 }
+
+/** Empties the caches of the worker's strategies. */
+const forgetCaches = (page: Page) =>
+  page.evaluate(async () => Promise.all((await caches.keys()).map((name) => caches.delete(name))).then(() => undefined));
 
 /** What the page gets for a file: its text and its headers. */
 function get(page: Page, path: string): Promise<{ text: string; headers: Record<string, string> }> {
@@ -80,7 +89,8 @@ test('a Workbox route with the handler answers from the signed release, and refu
   publishSite,
 }) => {
   const site = await publishSite(FIXTURE_APP, { delivery: 'progressive' });
-  await openWithWorkbox(page, site, false);
+  await bundleWorker(site, 'handler');
+  await openWithWorkbox(page, site);
   const since = site.server.requests.length;
   // What the server has at the app's own addresses is of no matter.
   site.server.lie({
@@ -101,9 +111,9 @@ test('a Workbox route with the handler answers from the signed release, and refu
   site.server.honest();
 
   // An altered file of the repository.
+  site.server.lie({ match: targetFile('index.html'), flip: 'middle' });
   await wipeStoredFiles(page);
   await stopWorker(page);
-  site.server.lie({ match: targetFile('index.html'), flip: 'middle' });
   expect((await page.goto(site.url))?.status()).toBe(503);
   await expect(page.locator('dd').first()).toHaveText('mismatch');
   site.server.honest();
@@ -117,15 +127,14 @@ test('a Workbox strategy with the plugin serves right bytes under signed headers
   publishSite,
 }) => {
   const site = await publishSite(FIXTURE_APP, { delivery: 'progressive' });
-  await openWithWorkbox(page, site, true);
+  await bundleWorker(site, 'strategies');
+  await openWithWorkbox(page, site);
   expect(await proofOf(page)).toEqual(EVERYTHING);
   expect(await violationsOf(page)).toEqual([]);
   expect(site.server.paths()).toContain('/classic.js');
 
   // Right bytes under the server's headers.
-  const forget = () =>
-    page.evaluate(async () => Promise.all((await caches.keys()).map((name) => caches.delete(name))).then(() => undefined));
-  await forget();
+  await forgetCaches(page);
   site.server.lie({ match: /^\/($|.*\.js$)/, headers: { 'x-evil': '1', 'content-security-policy': "default-src 'none'" } });
   const response = await page.reload();
   expect(response?.headers()['x-evil']).toBeUndefined();
@@ -155,17 +164,21 @@ test('a Workbox strategy with the plugin serves right bytes under signed headers
   await expectViolation(page, { code: 'mismatch', during: 'storage', facts: { path: 'classic.js' } });
 
   // Altered files from the network: a script, then the page, with a cache to fall back on, and without.
-  await forget();
+  await forgetCaches(page);
   site.server.lie({ match: /^\/classic\.js$/, body: 'window.evil = 1' });
   await page.reload();
   await expectViolation(page, { code: 'mismatch', during: 'request', facts: { path: 'classic.js' } });
   expect(await loadScript(page, '/classic.js')).toBe('refused');
   expect(await evilOf(page)).toBeUndefined();
+  // The right bytes and then more, without end.
+  site.server.lie({ match: /^\/classic\.js$/, endless: true });
+  expect(await loadScript(page, '/classic.js')).toBe('refused');
+  await expectViolation(page, { code: 'too-long', during: 'request', facts: { path: 'classic.js' } });
   site.server.lie({ match: /^\/$/, body: '<title>evil</title><script>window.evil = 1</script>', type: 'text/html' });
   expect((await page.reload())?.status()).toBe(200);
   expect(await page.title()).not.toBe('evil');
   await expectViolation(page, { code: 'mismatch', during: 'request', facts: { path: 'index.html' } });
-  await forget();
+  await forgetCaches(page);
   for (let time = 0; time < 4; time++) {
     // More often than Firefox lets a worker fail.
     expect((await page.goto(site.url))?.status()).toBe(503);
@@ -173,11 +186,26 @@ test('a Workbox strategy with the plugin serves right bytes under signed headers
   }
   expect((await page.goto(`${site.url}evil.html`))?.status()).toBe(503);
   expect(await evilOf(page)).toBeUndefined();
+  // An answer that the browser asked for while the worker started.
+  const preload = (isOn: boolean) =>
+    page.evaluate(
+      (on) => navigator.serviceWorker.ready.then(({ navigationPreload: it }) => (on ? it.enable() : it.disable())),
+      isOn,
+    );
+  site.server.honest();
+  await page.goto(site.url);
+  await preload(true);
+  site.server.lie({ match: /^\/$/, body: '<title>evil</title><script>window.evil = 1</script>', type: 'text/html' });
+  expect((await page.goto(site.url))?.status()).toBe(503);
+  site.server.honest();
+  await page.goto(site.url);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  await preload(false);
 
   // Without the network that is no violation.
   site.server.honest();
   await page.goto(site.url);
-  await forget();
+  await forgetCaches(page);
   const before = (await statusOf(page)).violations.length;
   await site.server.goOffline();
   expect((await page.goto(site.url))?.status()).toBe(503);
@@ -186,4 +214,40 @@ test('a Workbox strategy with the plugin serves right bytes under signed headers
   await page.goto(site.url);
   expect(await proofOf(page)).toEqual(EVERYTHING);
   expect((await violationsOf(page)).slice(before)).toEqual([]);
+});
+
+test('a Workbox strategy whose plugin only reports changes nothing but what is enforced; precaching with it is refused, in words', async ({
+  page,
+  publishSite,
+}) => {
+  const site = await publishSite(FIXTURE_APP, { reportOnly: true, enforce: ['style.css'] });
+  await bundleWorker(site, 'precaching');
+  await page.goto(site.url);
+  const words = await page.evaluate(() => {
+    const told = new Promise<string>((resolve) => {
+      navigator.serviceWorker.onmessage = ({ data }) => typeof data === 'string' && resolve(data);
+    });
+    return navigator.serviceWorker.register('/sw.js', { updateViaCache: 'none' }).then(() => told);
+  });
+  expect(words).toContain('use the handler in the place of precaching');
+  await expect.poll(() => page.evaluate(() => navigator.serviceWorker.getRegistrations().then(({ length }) => length))).toBe(0);
+
+  await bundleWorker(site, 'strategies', true);
+  await openWithWorkbox(page, site);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  expect(await violationsOf(page)).toEqual([]);
+  await forgetCaches(page);
+  site.server.lie({ match: /^\/(classic\.js|style\.css)$/, body: 'window.evil = 1; /* { } :root { --evil: yes } */' });
+  await page.reload();
+  expect(await evilOf(page)).toBe(1);
+  await expectViolation(page, {
+    code: 'mismatch',
+    during: 'report-only',
+    facts: { path: 'classic.js', diagnosis: expect.any(String) },
+  });
+  await expectViolation(page, { code: 'mismatch', during: 'request', facts: { path: 'style.css' } });
+  // From the cache, now: it was kept as it came, and is used as it is.
+  site.server.honest();
+  await page.reload();
+  expect(await evilOf(page)).toBe(1);
 });

@@ -28,6 +28,15 @@ describe('folders that are in each other’s way', () => {
     expect(await workspace.list('.')).toEqual(before);
   });
 
+  test.each(['vouchsafe', 'vouchsafe/targets'])('a link at %s leads out of the output', async (link) => {
+    const workspace = await ready();
+    await mkdir(workspace.path(`out/${link}/..`), { recursive: true });
+    await symlink(workspace.path('project'), workspace.path(`out/${link}`));
+    const before = await workspace.list('project');
+    await expect(workspace.publish()).rejects.toMatchObject({ code: 'bad-output', message: expect.stringContaining('leads out') });
+    expect(await workspace.list('project')).toEqual(before);
+  });
+
   test('folders whose names only begin alike are apart', async () => {
     const workspace = await ready();
     await expect(workspace.publish({ out: workspace.path('app-out') })).resolves.toMatchObject({ files: 2 + OWN_TARGETS + 1 });
@@ -123,6 +132,7 @@ describe('options', () => {
     ['a passthrough for everything', { passthrough: ['/'] }, 'whole app'],
     ['a passthrough that covers the base', { base: '/app/', passthrough: ['/ap'] }, 'whole app'],
     ['a passthrough that covers a file', { passthrough: ['/app'] }, 'app.js'],
+    ['a passthrough that covers a page of ours', { passthrough: ['/vouchsafe/'] }, 'vouchsafe/index.html'],
     ['a fallback that is no file', { fallback: 'gone.html' }, 'gone.html'],
     ['a header name in capitals', { headers: [{ path: '**', set: { 'X-A': 'b' } }] }, '"X-A"; for headers, each rule'],
     [

@@ -239,6 +239,7 @@ describe('publishing again', () => {
     expect(touched.map((path) => path.replace(/[0-9a-f]{64}/, 'HASH'))).toEqual([
       'vouchsafe/metadata/2.snapshot.json',
       'vouchsafe/metadata/2.targets.json',
+      'vouchsafe/metadata/deltas/HASH.2.targets.json',
       'vouchsafe/metadata/timestamp.json',
       'vouchsafe/targets/HASH.a.js',
     ]);
@@ -246,7 +247,7 @@ describe('publishing again', () => {
       changed: ['a.js'],
       added: [],
       removed: [],
-      written: 4,
+      written: 5,
       bumped: [
         { role: 'targets', version: 2, reason: 'files changed' },
         { role: 'snapshot', version: 2, reason: 'targets changed' },

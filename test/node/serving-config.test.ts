@@ -38,6 +38,7 @@ describe('what the manifest says about releases in browsers', () => {
       files: [],
     });
     expect(Object.keys(manifest)).toEqual(['vouchsafe', 'navigation', 'content_types', 'headers', 'offline_seconds', 'files']);
+    expect(manifest.offline_seconds).toBe(1_209_600);
     expect(manifest.navigation).toEqual({ index: 'index.html' });
   });
 

@@ -33,14 +33,25 @@ describe('the Vite plugin', { timeout: 30_000 }, () => {
         await workspace.write('app/dist', { 'sitemap.xml': '<urlset/>' });
       },
     };
+    // And one that is listed before ours, and comes as late as a plugin can.
+    const latest: Plugin = {
+      name: 'latest',
+      enforce: 'post',
+      closeBundle: {
+        order: 'post',
+        sequential: true,
+        handler: () => workspace.write('app/dist', { 'latest.js': 'latest' }),
+      },
+    };
     const { workspace, config } = await viteApp({ headers: [{ path: '**', set: { 'x-a': 'b' } }] }, { plugins: [late] });
-    await build(config);
+    await build({ ...config, plugins: [latest, ...(config.plugins ?? [])] });
     const files = await workspace.list('app/published');
     expect(files.map((path) => path.replace(/[0-9a-f]{64}/, 'HASH').replace(/index-[\w-]+\.js/, 'index.js'))).toEqual(
       expect.arrayContaining([
         'index.html',
         'vouchsafe-worker.js',
         'vouchsafe/metadata/timestamp.json',
+        'vouchsafe/targets/HASH.latest.js',
         'vouchsafe/targets/HASH.sitemap.xml',
         'vouchsafe/targets/assets/HASH.index.js',
       ]),

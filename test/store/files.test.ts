@@ -60,6 +60,28 @@ describe('files', () => {
     expect(get).toHaveBeenCalledTimes(4);
   });
 
+  it('are read ahead for a page, small packs first, up to the bound; then they are there', async () => {
+    const sizes = { large: 9, small: 1, middle: 5, second: 2 };
+    for (const [hash, size] of Object.entries(sizes)) await store.saveFiles(new Map([[hash, new Uint8Array(size * MIB)]]));
+    const again = new Store(scope);
+    const get = vi.spyOn(IDBObjectStore.prototype, 'get');
+    await again.readAhead();
+    await again.loadFile('middle');
+    // The keys of `small`, `second`, `middle`. `large` would be more than is held.
+    expect(get.mock.calls).toEqual([[2], [4], [3]]);
+    for (const hash of ['small', 'second']) await again.loadFile(hash);
+    expect(get).toHaveBeenCalledTimes(3);
+    expect((await again.loadFile('large'))?.length).toBe(9 * MIB);
+  });
+
+  it('C8 that cannot be read ahead are no error', async () => {
+    vi.spyOn(indexedDB, 'open').mockImplementation(() => {
+      throw new DOMException('no', 'SecurityError');
+    });
+    await expect(store.readAhead()).resolves.toBeUndefined();
+    expect(store.kept).toBe('memory');
+  });
+
   it('that were damaged are healed, for this life and the next', async () => {
     await store.saveFiles(files('a', 'b'));
     await asPage((page) => page.put('packs', new Uint8Array(20), 1));
@@ -143,7 +165,24 @@ describe('keepFiles', () => {
       expect(await life.loadFile('kept')).toEqual(bytes('bytes of kept'));
       expect(await life.loadFile('kept-too')).toEqual(bytes('bytes of kept-too'));
       expect(await life.loadFile('garbage')).toBeUndefined();
+      // What is said to be stored, and so is not downloaded for the release that has it again, can be read.
+      for (const hash of await life.storedHashes()) expect(await life.loadFile(hash), hash).toBeDefined();
     }
+  });
+
+  it('C8 forgets what it can when there is no room to write what is left anew', async () => {
+    await store.saveFiles(new Map([...files('kept'), ['garbage', new Uint8Array(2 * MIB)]]));
+    await store.saveFiles(files('old'));
+    const put = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+      throw new DOMException('full', 'QuotaExceededError');
+    });
+    expect(await store.keepFiles(new Set(['kept']))).toBe(true);
+    expect(await packKeys()).toEqual([1]);
+    expect(await store.loadFile('kept')).toEqual(bytes('bytes of kept'));
+    put.mockRestore();
+    expect(await store.keepFiles(new Set(['kept']))).toBe(true);
+    expect(await store.storedHashes()).toEqual(new Set(['kept']));
+    expect(await store.keepFiles(new Set(['kept']))).toBe(false);
   });
 
   it('merges small packs when there are many, some at a time', async () => {

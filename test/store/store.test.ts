@@ -29,8 +29,7 @@ afterEach(async () => {
 /** Does something to the database behind the store's back, as a script of the page can. */
 async function asPage(work: (page: Awaited<ReturnType<typeof openDB>>) => Promise<unknown>): Promise<void> {
   const page = await openDB(name);
-  await work(page);
-  page.close();
+  await work(page).finally(() => page.close());
 }
 
 describe('small state', () => {
@@ -123,6 +122,19 @@ describe('small state', () => {
   });
 });
 
+describe('the lot', () => {
+  it('C7 is from 0 to 99 and stays, whatever a page has put in its place', async () => {
+    const lot = await store.lot();
+    expect(await newStore().lot()).toBe(lot);
+    for (const forged of ['100', '-1', '1.5', 'x', '1e9', 'Infinity', { valueOf: 7 }, 7]) {
+      await asPage((page) => page.put('state', forged, 'lot'));
+      const drawn = await newStore().lot();
+      expect(Number.isInteger(drawn) && drawn >= 0 && drawn < 100, `${forged} ${drawn}`).toBe(true);
+      expect(await newStore().lot()).toBe(drawn);
+    }
+  });
+});
+
 describe('violations', () => {
   it('are the newest hundred, and each says once that it was not reported', async () => {
     for (let time = 0; time < 103; time++) await store.saveViolation(violation(time));
@@ -142,9 +154,30 @@ describe('violations', () => {
       await page.put('violations', 'text', 2 ** 53);
       await page.put('violations', null, 0);
       await page.put('violations', violation(9), 'text');
+      for (const [i, fact] of [{}, ['x'], null, true, new Date(), 1n].entries())
+        await page.put('violations', { ...violation(i), facts: { fact } }, i - 0.5);
     });
     await store.saveViolation(violation(2));
     expect(await store.loadViolations()).toEqual([violation(1), violation(2)]);
+    await store.saveViolation({ ...violation(3), facts: { status: 1, path: 'x' } });
+    expect((await store.loadViolations())[2]?.facts).toEqual({ status: 1, path: 'x' });
+  });
+
+  it('C7 go on to be added, and files to be kept, whatever keys a page has chosen', async () => {
+    await store.saveViolation(violation(0));
+    for (const key of [Number.NEGATIVE_INFINITY, -5, 0.5, 2 ** 52 - 1, 2 ** 52 - 0.5, 2 ** 52, Number.POSITIVE_INFINITY]) {
+      await asPage(async (page) => {
+        for (const each of ['violations', 'indexes', 'packs']) await page.put(each, 'text', key);
+      });
+      store = newStore();
+      for (const time of [1, 2, 3]) {
+        await store.saveViolation(violation(time));
+        await store.saveFiles(files(`${key}/${time}`));
+      }
+      const again = newStore();
+      expect((await again.loadViolations()).slice(-3), `${key}`).toEqual([1, 2, 3].map(violation));
+      for (const time of [1, 2, 3]) expect(await again.loadFile(`${key}/${time}`), `${key}`).toBeDefined();
+    }
   });
 });
 
@@ -212,6 +245,39 @@ describe('a database that cannot be used', () => {
     expect(await again.loadState()).toMatchObject({ active: 'one' });
   });
 
+  it('A5 C8 that comes back is not rolled back: what this life never read may be newer than what it was given', async () => {
+    await store.saveRoot(1, bytes('root'), []);
+    await store.saveRole('timestamp', bytes('newer'));
+    await store.saveRole('targets', bytes('fast-forwarded'));
+    const { open } = indexedDB;
+    vi.spyOn(indexedDB, 'open').mockImplementation(() => {
+      throw new DOMException('no', 'SecurityError');
+    });
+    const later = newStore();
+    expect(await later.loadRole('timestamp')).toBeUndefined();
+    await later.saveRole('timestamp', bytes('older'));
+    await later.saveRole('snapshot', bytes('first'));
+    // What a root discards goes in any case.
+    await later.saveRoot(2, bytes('root 2'), ['targets']);
+    expect(await later.loadRole('timestamp')).toEqual(bytes('older'));
+    vi.spyOn(indexedDB, 'open').mockImplementation((...names) => open.apply(indexedDB, names));
+    vi.setSystemTime(Date.now() + 60_000);
+    await expect
+      .poll(async () => {
+        await later.loadRole('snapshot');
+        return later.kept;
+      })
+      .toBe('indexeddb');
+    for (const life of [later, newStore()]) {
+      expect(await life.loadRole('timestamp')).toEqual(bytes('newer'));
+      expect(await life.loadRole('snapshot')).toEqual(bytes('first'));
+      expect(await life.loadRole('targets')).toBeUndefined();
+    }
+    // What it has seen it may replace.
+    await later.saveRole('timestamp', bytes('newest'));
+    expect(await newStore().loadRole('timestamp')).toEqual(bytes('newest'));
+  });
+
   it('C8 with a transaction that a page never ends fails in time, and is used again afterwards', async () => {
     await store.saveRole('timestamp', bytes('old'));
     const page = await openDB(name);
@@ -261,6 +327,18 @@ describe('a database that cannot be used', () => {
     await store.saveFiles(files('ab'));
     expect(await store.loadFile('ab')).toEqual(bytes('bytes of ab'));
     expect(failures).toEqual([]);
+  });
+
+  it('C8 that is full forgets releases later, and does not keep the files for that', async () => {
+    const full = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+      throw new DOMException('full', 'QuotaExceededError');
+    });
+    await expect(store.pin('client', '1-a', 1)).rejects.toMatchObject({ code: 'quota' });
+    await expect(store.saveActivation('prompt')).rejects.toMatchObject({ code: 'quota' });
+    await store.keep(new Set(), new Set());
+    full.mockRestore();
+    await store.saveRole('timestamp', bytes('x'));
+    expect(await newStore().loadState()).toMatchObject({ pins: new Map(), activation: 'prompt' });
   });
 
   it('forgets everything when told to', async () => {

@@ -161,6 +161,27 @@ describe('a worker that was replaced', () => {
     expect(evil.sent).toEqual([]);
   });
 
+  it('is reported by the page, once, to where the worker said that it reports to while it was there', async () => {
+    const fetched = vi.fn<typeof fetch>(async () => Promise.reject(new TypeError('refused')));
+    vi.stubGlobal('fetch', fetched);
+    await (await open()).vouchsafe.status();
+    container.change(evil);
+    expect(fetched).not.toHaveBeenCalled();
+
+    container.change(worker);
+    status = sampleStatus(0, { reporting: 'https://reports.test/' });
+    await (await open()).vouchsafe.status();
+    await (await open({ replaced: 'report' })).vouchsafe.status();
+    container.change(evil);
+    container.change(new FakeWorker(`${SCOPE}evil-2.js`));
+    expect(fetched).toHaveBeenCalledTimes(1);
+    const [url, sent] = fetched.mock.calls[0] ?? [];
+    expect([url, sent?.method, sent?.keepalive]).toEqual(['https://reports.test/', 'POST', true]);
+    expect(JSON.parse(String(sent?.body))).toMatchObject([
+      { type: 'vouchsafe-violation', url: SCOPE, body: { code: 'verifier-replaced', during: 'watch', release: status.active?.id } },
+    ]);
+  });
+
   it('only tells the app when that is what it wants', async () => {
     const { heard } = await open({ replaced: 'report' });
     container.change(evil);

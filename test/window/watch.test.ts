@@ -108,6 +108,23 @@ describe('a new worker script', () => {
     expect(replaced).toEqual([]);
   });
 
+  it.each(['it has', 'the page is gone'])('that has not taken over is told again each second until %s', async (what) => {
+    old.answer = vetsAs({ isSigned: true });
+    await watch();
+    const next = incomer();
+    registration.find(next);
+    await settled();
+    next.become('installed');
+    await vi.waitFor(() => expect(next.sent).toHaveLength(1));
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(next.sent).toEqual(Array(3).fill({ vouchsafe: 'take-over' }));
+    if (what === 'it has') next.become('activating');
+    else end.abort();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(next.sent).toHaveLength(3);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('that takes over is judged no more after the end of the watch', async () => {
     await watch();
     const next = incomer();

@@ -105,7 +105,7 @@ describe('ChunkSource', () => {
         mirrors.push(mirror);
         const withheld = async () => new Response(null, { status: 404 });
         const corrupt = async () => new Response(new Uint8Array(end + 1 - start), { status: 206 });
-        return new RangeDownload([withheld, corrupt, fetch][mirror] ?? fetch, URL, start, end, LIMITS, cache);
+        return new RangeDownload([withheld, corrupt, fetch][mirror] ?? fetch, `${URL}?${mirror}`, start, end, LIMITS, cache);
       },
       onMirrorFailure: (error) => failures.push(error),
     });
@@ -113,7 +113,10 @@ describe('ChunkSource', () => {
     // Twice each: an HTTP cache may have been to blame.
     expect(mirrors.slice(0, 5)).toEqual([0, 0, 1, 1, 2]);
     expect(new Set(mirrors.slice(5))).toEqual(new Set([2]));
-    expect(failures).toMatchObject([{ code: 'unreachable' }, { code: 'mismatch' }]);
+    expect(failures).toMatchObject([
+      { code: 'unreachable', facts: { url: `${URL}?0` } },
+      { code: 'mismatch', facts: { url: `${URL}?1` } },
+    ]);
   });
 
   test('A13 throws what the first mirror did when none has the file', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Chunks } from '../../src/release/manifest.js';
 import { describe as digestOf } from '../../src/tuf/file.js';
 import { Refresher } from '../../src/tuf/refresher.js';
@@ -145,6 +145,37 @@ describe('diagnose', () => {
     expect(roomFor(target)).toBe(65_736);
     expect(roomFor({ ...target, length: 2 ** 21 })).toBe(2 ** 22);
     expect(roomFor({ ...target, length: 2 ** 24 })).toBe(2 ** 24);
+  });
+
+  // Some patterns take the square of what they look at, which is an attacker's to choose. So it is counted, at every use of a pattern.
+  test('with patterns that look at a bounded part of it', async () => {
+    const look = vi.spyOn(RegExp.prototype, 'exec');
+    const parts = [
+      '<!--',
+      '<!-- -->',
+      '<input ',
+      '<input type',
+      'location',
+      'http-equiv=refresh ',
+      ' ',
+      '\n',
+      ';\n',
+      '<html',
+      '\uFEFF',
+    ];
+    for (const part of parts) {
+      for (const start of ['', '<html>']) {
+        for (const type of ['text/javascript', HTML, 'image/png']) {
+          look.mockClear();
+          await diagnosisOf(SCRIPT, start + part.repeat(2 ** 14 / part.length), type);
+          const lengths = look.mock.calls.map(([text]) => text.length);
+          expect(Math.max(...lengths), `${start}${part} as ${type}`).toBeLessThanOrEqual(2 ** 13);
+          expect(lengths.length, `${start}${part} as ${type}`).toBeLessThanOrEqual(2 ** 12);
+        }
+      }
+    }
+    expect(look).toHaveBeenCalled();
+    look.mockRestore();
   });
 });
 

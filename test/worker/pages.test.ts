@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ErrorCode } from '../../src/tuf/errors.js';
+import type { ErrorCode, ErrorFacts } from '../../src/tuf/errors.js';
 import { VouchsafeError } from '../../src/tuf/errors.js';
 import { refusalResponse, toRefusal } from '../../src/worker/refusal.js';
 import { isConfirmed, resetPage } from '../../src/worker/reset-page.js';
@@ -60,6 +60,12 @@ describe('a refusal as data', () => {
       message: 'm'.repeat(1000),
       facts: { url: 'u'.repeat(1000), status: 200, actual: 'short' },
     });
+  });
+
+  test('has no facts but texts and numbers, whatever a page reports', () => {
+    const cyclic: Record<string, unknown> = { path: 'x', status: 1, big: 1n, list: [1], none: null, flag: true, made: new Date() };
+    cyclic.self = cyclic;
+    expect(toRefusal(new VouchsafeError('uncontrolled', '', cyclic as ErrorFacts)).facts).toEqual({ path: 'x', status: 1 });
   });
 });
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Pin } from '../../src/store/store.js';
-import { Pins } from '../../src/worker/pins.js';
+import { type OpenClient, Pins } from '../../src/worker/pins.js';
 
-const page = (id: string, url = 'https://app.example/') => ({ id, url });
+const page = (id: string, url = 'https://app.example/', type = 'window') => ({ id, url, type });
 const navigation = (resultingClientId: string, url = 'https://app.example/') => ({
   resultingClientId,
   request: { mode: 'navigate', url },
@@ -10,7 +10,7 @@ const navigation = (resultingClientId: string, url = 'https://app.example/') => 
 const worker = (resultingClientId: string, url: string) => ({ resultingClientId, request: { mode: 'same-origin', url } });
 const request = (clientId: string, referrer = '') => ({ clientId, request: { referrer } });
 
-let open: { id: string; url: string }[];
+let open: OpenClient[];
 let saved: Map<string, Pin>;
 let pins: Pins;
 
@@ -59,21 +59,61 @@ describe('Pins', () => {
     expect(matchAll).not.toHaveBeenCalled();
   });
 
-  it('C14 forgets a client that is gone, but not one that is still on its way', async () => {
-    open = [page('tab')];
+  it('C14 counts no client that is gone, but one that is still on its way', async () => {
+    open = [page('tab'), page('closing')];
     await pins.pin(navigation('tab'), 'one');
+    await pins.pin(navigation('closing'), 'one');
     await pins.pin(navigation('arriving'), 'one');
     await pins.pin(worker('gone', 'https://app.example/w.js'), 'two');
-    expect([...(await pins.open()).clients]).toEqual([
+    // What is kept for pages on their way is not yet open in them: they may also have gone again.
+    const counted = [
       ['one', 2],
-      ['two', 1],
-    ]);
+      ['two', 0],
+    ];
+    expect([...(await pins.open()).clients]).toEqual(counted);
+    open = [page('tab')];
+    // What was listed before has closed; what was not may have a long answer to wait for.
     vi.advanceTimersByTime(10_001);
+    expect([...(await pins.open()).clients]).toEqual([
+      ['one', 1],
+      ['two', 0],
+    ]);
+    vi.advanceTimersByTime(110_000);
     const { clients, names } = await pins.open();
     expect([...clients]).toEqual([['one', 1]]);
-    expect([...names]).toEqual(['tab']);
-    expect(pins.of('gone')).toBeUndefined();
+    // A page may come back from the back/forward cache, as the client that it was.
+    expect([...names].sort()).toEqual(['arriving', 'closing', 'gone', 'tab']);
+    expect(await pins.ofRequest(request('gone'), 'one')).toEqual(['two']);
     expect(pins.of('https://app.example/w.js')).toBeUndefined();
+  });
+
+  it('C14 remembers a hundred of those that are gone, those last that were seen last', async () => {
+    const ids = Array.from({ length: 150 }, (_, i) => `tab ${i}`);
+    open = ids.map((id) => page(id));
+    for (const id of ids) await pins.pin(navigation(id), 'one');
+    vi.advanceTimersByTime(120_001);
+    // Pinned first, seen last.
+    open = [page('tab 0'), page('tab 149')];
+    await pins.open();
+    open = [page('tab 149')];
+    const { clients, names } = await pins.open();
+    expect([...clients]).toEqual([['one', 1]]);
+    expect(names.size).toBe(101);
+    expect(['tab 0', 'tab 149', 'tab 148', 'tab 2'].map((name) => names.has(name))).toEqual([true, true, true, false]);
+  });
+
+  it('C14 a page that names no referrer: what it frames is of its release when all open pages are of one', async () => {
+    open = [page('old'), page('other', 'https://app.example/other'), page('script', 'https://app.example/w.js', 'worker')];
+    await pins.pin(navigation('old'), 'one');
+    await pins.pin(navigation('other'), 'one');
+    expect(await pins.ofRequest(request(''), 'two')).toEqual(['one', 'two']);
+    // One that nobody knows, or one of the active release, may be the page that asks.
+    open.push(page('unknown', 'https://app.example/elsewhere/'));
+    expect(await pins.ofRequest(request(''), 'two')).toEqual(['two']);
+    await pins.pin(navigation('unknown'), 'two');
+    expect(await pins.ofRequest(request(''), 'two')).toEqual(['two']);
+    open = [];
+    expect(await pins.ofRequest(request(''), 'two')).toEqual(['two']);
   });
 
   it('believes what it knows over what is stored', async () => {
@@ -81,10 +121,13 @@ describe('Pins', () => {
     pins.load(
       new Map([
         ['tab', { release: 'evil', time: 0 }],
-        ['other', { release: 'two', time: 0 }],
+        ['other', { release: 'two', time: Date.now() - 10_001 }],
       ]),
     );
     expect(pins.of('tab')).toBe('one');
     expect(pins.of('other')).toBe('two');
+    // An earlier life has answered it: it is there by now, or does not come.
+    open = [page('tab')];
+    expect([...(await pins.open()).clients]).toEqual([['one', 1]]);
   });
 });

@@ -151,6 +151,16 @@ describe('Reporter', () => {
     expect([...stored.keys()][0]).toBe(100);
   });
 
+  test('says where it reports to: absolute, and only when it does', async () => {
+    lot = 50;
+    const endpointOf = (where: string, samplePercent = 100) => reporter().endpoint({ url: where, samplePercent });
+    expect(await endpointOf('api/reports')).toBe('https://app.test/sub/api/reports');
+    expect(await endpointOf('https://reports.test/')).toBe('https://reports.test/');
+    expect(await endpointOf('http://reports.test/')).toBeUndefined();
+    expect(await endpointOf('api/reports', 50)).toBeUndefined();
+    expect(await reporter().endpoint(undefined)).toBeUndefined();
+  });
+
   test('two calls at once send once', async () => {
     const sender = reporter();
     await Promise.all([send(sender), send(sender)]);

@@ -6,6 +6,7 @@ import { Store } from '../../src/store/store.js';
 import { VouchsafeError } from '../../src/tuf/errors.js';
 import { Refresher } from '../../src/tuf/refresher.js';
 import { ChunkedFiles } from '../../src/worker/chunked-files.js';
+import type { OpenClient } from '../../src/worker/pins.js';
 import { Releases } from '../../src/worker/releases.js';
 import { Updates } from '../../src/worker/updates.js';
 import { VerifiedFiles } from '../../src/worker/verified-files.js';
@@ -67,7 +68,7 @@ function startedWorker() {
 }
 
 /** The pages that are open. */
-let openClients: { id: string; url: string }[] = [];
+let openClients: OpenClient[] = [];
 
 const violations = () => events.filter(({ vouchsafe }) => vouchsafe === 'violation');
 
@@ -126,6 +127,37 @@ describe('Updates', () => {
     const result = await updates.update();
     expect(result).toEqual({ outcome: 'activated', release: expect.objectContaining({ id: releases.active?.id }) });
     expect(releases.active?.trusted.snapshot.version).toBe((first?.trusted.snapshot.version ?? 0) + 1);
+  });
+
+  it('a changed header alone makes a new release, of which only the manifest is downloaded', async () => {
+    const { updates, releases } = startedWorker();
+    await release('one');
+    await updates.update();
+    repository.requests.length = 0;
+    const headers = [{ path: '**', set: { 'x-frame-options': 'DENY' } }];
+    await repository.release({
+      'vouchsafe.json': JSON.stringify({ ...JSON.parse(manifest), headers }),
+      'index.html': 'one',
+      'shared.js': 'shared',
+    });
+    expect(await updates.update()).toMatchObject({ outcome: 'staged' });
+    expect(releases.staged?.manifest.headers).toEqual(headers);
+    expect(releases.active?.manifest.headers).toEqual([]);
+    expect(repository.requests.filter((path) => path.startsWith('/targets/'))).toEqual([expect.stringMatching(/vouchsafe\.json$/)]);
+  });
+
+  it('leaves a page time to load before it looks', async () => {
+    vi.useFakeTimers({ now: START, toFake: ['Date', 'setTimeout'] });
+    const { updates, releases } = startedWorker();
+    const update = vi.spyOn(updates, 'update');
+    const looked = updates.lookSoon();
+    await vi.advanceTimersByTimeAsync(999);
+    expect(update).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(update).toHaveBeenCalledOnce();
+    vi.useFakeTimers({ now: START, toFake: ['Date'] });
+    await looked;
+    expect(releases.active).toBeDefined();
   });
 
   it('looks again only after a while when nobody asks', async () => {
@@ -226,7 +258,7 @@ describe('Updates', () => {
     const { updates, releases } = startedWorker();
     await updates.update();
     const first = releases.active;
-    openClients = [{ id: 'tab', url: `${scope.href}` }];
+    openClients = [{ id: 'tab', url: scope.href, type: 'window' }];
     const request = { mode: 'navigate', url: scope.href };
     await releases.pins.pin({ resultingClientId: 'tab', request }, first?.key ?? '');
     await release('two');
@@ -244,9 +276,55 @@ describe('Updates', () => {
     openClients = [];
     vi.setSystemTime(Date.now() + 11_000);
     await later.releases.collect();
-    expect((await store.loadState()).pins.size).toBe(0);
-    expect((await later.releases.ofRequest(event, () => true))?.id).toBe(later.releases.active?.id);
-    expect(later.releases.active?.id).not.toBe(first?.id);
+    // A page that comes back, from the back/forward cache, is of that release all the same, and of no other when that is forgotten.
+    expect((await later.releases.ofRequest(event, () => true))?.id).toBe(first?.id);
+    await release('three');
+    await later.updates.update();
+    await later.updates.activate();
+    await expect(later.releases.ofRequest(event, () => true)).rejects.toMatchObject({ code: 'storage' });
+    const another = { clientId: 'another', request: { referrer: '' } };
+    expect((await later.releases.ofRequest(another, () => true))?.id).toBe(later.releases.active?.id);
+  });
+
+  it('C8 gives away what nothing needs when there is no room, waits until the browser has it, and then refuses', async () => {
+    const { updates, releases } = startedWorker();
+    const rules = { ...JSON.parse(manifest), files: [{ path: 'demand.js', keep: 'on-demand' }] };
+    const files = (text: string) => ({ 'vouchsafe.json': JSON.stringify(rules), 'index.html': text, 'demand.js': 'demand' });
+    await repository.release(files('two'));
+    await updates.update();
+    const hash = releases.active?.targets.get('demand.js')?.hashes.sha256 ?? '';
+    const demand = new Map([[hash, new TextEncoder().encode('demand')]]);
+    const waits: number[] = [];
+    const { setTimeout: later } = globalThis;
+    vi.stubGlobal('setTimeout', (work: () => void, wait = 0) => {
+      waits.push(wait);
+      return later(work, wait === 8_000 ? 0 : wait);
+    });
+    const full = new VouchsafeError('quota', 'full');
+    await store.saveFiles(demand);
+    await repository.release(files('three'));
+    const saving = vi.spyOn(store, 'saveFiles').mockRejectedValueOnce(full);
+    expect(await updates.update()).toMatchObject({ outcome: 'staged' });
+    expect(saving).toHaveBeenCalledTimes(2);
+    expect(await store.loadFile(hash)).toBeUndefined();
+    expect(waits).toContain(8_000);
+
+    // A page that opens does not wait for it.
+    waits.length = 0;
+    await store.saveFiles(demand);
+    vi.spyOn(releases, 'activate').mockRejectedValueOnce(full);
+    expect(await updates.activate()).toMatchObject({ id: releases.active?.id });
+    expect(releases.staged).toBeUndefined();
+    expect(await store.loadFile(hash)).toBeUndefined();
+
+    // Nothing is left to give away: refused at once.
+    await repository.release(files('four'));
+    saving.mockRejectedValue(full);
+    const { active, staged } = releases;
+    expect(await updates.update()).toMatchObject({ outcome: 'failed', refusal: { code: 'quota' }, freshness: 'fresh' });
+    expect(waits).not.toContain(8_000);
+    expect([releases.active, releases.staged]).toEqual([active, staged]);
+    expect(violations()).toMatchObject([{ violation: { code: 'quota', during: 'update' } }]);
   });
 
   it('stands down when a release says so, without its files', async () => {

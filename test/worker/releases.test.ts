@@ -1,0 +1,171 @@
+import 'fake-indexeddb/auto';
+import { deleteDB } from 'idb';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Store } from '../../src/store/store.js';
+import { RepositorySimulator, START } from '../repository-simulator.js';
+import { manifestWith, SCOPE, SimulatedBrowser } from './simulated-worker.js';
+
+let repository: RepositorySimulator;
+let browser: SimulatedBrowser;
+
+const release = (text: string, changes = {}) =>
+  repository.release({ 'vouchsafe.json': manifestWith(changes), 'index.html': text, 'shared.js': 'shared' });
+
+beforeEach(async () => {
+  vi.useFakeTimers({ now: START, toFake: ['Date'] });
+  repository = await RepositorySimulator.create();
+  browser = new SimulatedBrowser(repository);
+  await release('one');
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  await deleteDB(`vouchsafe ${SCOPE.href}`);
+});
+
+describe('C7 what is stored', () => {
+  it('does not stand the worker down: a tombstone is believed when the repository says so now', async () => {
+    const { updates } = browser.start();
+    await updates.update();
+    await release('plain', { tombstone: true });
+    // What the worker would have deleted, a page script has kept and puts back.
+    vi.spyOn(Store.prototype, 'clear').mockResolvedValueOnce();
+    expect(await updates.update()).toMatchObject({ outcome: 'activated' });
+    expect(browser.unregister).toHaveBeenCalledTimes(1);
+    await release('back again');
+
+    const { releases, updates: later, violations } = browser.start();
+    await releases.open();
+    expect([releases.active, releases.staged]).toEqual([undefined, undefined]);
+    expect(await later.update()).toMatchObject({ outcome: 'activated' });
+    expect(releases.active?.trusted.snapshot.version).toBe(4);
+    expect(await violations.list()).toEqual([]);
+    expect(browser.unregister).toHaveBeenCalledTimes(1);
+  });
+
+  it('may be 200,000 forged roots: no more of them are looked at than there are true ones, and the release stays', async () => {
+    const { releases, updates, violations } = browser.start();
+    await updates.update();
+    const active = releases.active?.id;
+    const state = await new Store(SCOPE.href).loadState();
+    const roots = new Map(state.roots);
+    for (let version = 2; version <= 200_000; version++) roots.set(version, repository.root);
+    const looked = vi.spyOn(roots, 'get');
+    vi.spyOn(Store.prototype, 'loadState').mockResolvedValue({ ...state, roots });
+    await releases.checkAgain();
+    expect(looked.mock.calls.length).toBeLessThanOrEqual(4);
+    expect(releases.active?.id).toBe(active);
+    expect(await updates.update()).toEqual({ outcome: 'current' });
+    expect(await violations.list()).toEqual([]);
+  });
+});
+
+describe('a release that a page stays on', () => {
+  const tab = { clientId: 'tab', request: { referrer: '' } };
+
+  /** A page on the first release, the second one active, and a worker that has just started. */
+  async function withPinned() {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    const first = releases.active;
+    browser.clients = [{ id: 'tab', url: SCOPE.href }];
+    await releases.pins.pin({ resultingClientId: 'tab', request: { mode: 'navigate', url: SCOPE.href } }, first?.key ?? '');
+    // Another manifest: it has to be read anew.
+    await release('two', { offline_seconds: 61 });
+    await updates.update();
+    await updates.activate();
+    const hashOf = (path: string) => first?.targets.get(path)?.hashes.sha256 ?? '';
+    const { releases: later, violations } = browser.start();
+    await later.open();
+    expect(later.active?.id).not.toBe(first?.id);
+    return { first, releases: later, violations, manifest: hashOf('vouchsafe.json'), page: hashOf('index.html') };
+  }
+
+  it('C14 that cannot be read is refused, not exchanged for another; its files are kept, and it is there again when it can be', async () => {
+    const { first, releases, violations, manifest, page } = await withPinned();
+    const loadFile = Store.prototype.loadFile;
+    const unreadable = vi.spyOn(Store.prototype, 'loadFile').mockImplementation(function (this: Store, hash) {
+      return hash === manifest ? Promise.resolve(undefined) : loadFile.call(this, hash);
+    });
+    repository.answer = (path) => (path.includes(manifest) ? new Response(null, { status: 500 }) : undefined);
+    const keepFiles = vi.spyOn(Store.prototype, 'keepFiles');
+    for (let time = 0; time < 2; time++) {
+      await expect(releases.ofRequest(tab, () => true)).rejects.toMatchObject({ code: 'storage' });
+      await releases.collect();
+    }
+    // Nobody can say which files those are.
+    expect(keepFiles).not.toHaveBeenCalled();
+    expect(await violations.list()).toMatchObject([{ code: 'unreachable', during: 'storage' }]);
+    repository.answer = undefined;
+    expect((await releases.ofRequest(tab, () => true))?.id).toBe(first?.id);
+    unreadable.mockRestore();
+    await releases.collect();
+    expect(keepFiles.mock.calls.map(([wanted]) => wanted.has(page))).toEqual([true]);
+  });
+
+  it('C14 that nobody knows any more is a refusal: files of the active one would not go with what the page has', async () => {
+    const { releases } = await withPinned();
+    const back = { clientId: 'back', request: { referrer: '' } };
+    await releases.pins.pin({ resultingClientId: 'back', request: { mode: 'navigate', url: SCOPE.href } }, '9-collected');
+    await expect(releases.ofRequest(back, () => true)).rejects.toMatchObject({ code: 'storage' });
+    const stranger = { clientId: 'stranger', request: { referrer: '' } };
+    expect((await releases.ofRequest(stranger, () => true))?.id).toBe(releases.active?.id);
+  });
+});
+
+describe('a store that comes back', () => {
+  it('C8 is read then: a worker that began without it finds its release', async () => {
+    await browser.start().updates.update();
+    const { releases } = browser.start();
+    const { open } = indexedDB;
+    vi.spyOn(indexedDB, 'open').mockImplementation(() => {
+      throw new DOMException('no', 'SecurityError');
+    });
+    repository.answer = () => {
+      throw new TypeError('offline');
+    };
+    await releases.open();
+    expect(releases.active).toBeUndefined();
+    vi.spyOn(indexedDB, 'open').mockImplementation((...names) => open.apply(indexedDB, names));
+    vi.setSystemTime(Date.now() + 60_000);
+    await expect
+      .poll(async () => {
+        await releases.open();
+        return releases.active?.files;
+      })
+      .toBe(3);
+  });
+});
+
+describe('no room', () => {
+  it('C8 for new metadata: files that no page needs make room, and it is saved', async () => {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    const { put } = IDBObjectStore.prototype;
+    let isFull = true;
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, ...record) {
+      if (isFull && this.name === 'metadata') throw new DOMException('full', 'QuotaExceededError');
+      return put.apply(this, record);
+    });
+    await release('two');
+    expect(await updates.update()).toMatchObject({ outcome: 'failed', refusal: { code: 'quota' }, freshness: 'fresh' });
+    expect(releases.active?.trusted.snapshot.version).toBe(2);
+
+    const collect = releases.collect.bind(releases);
+    const collected = vi.spyOn(releases, 'collect').mockImplementation(async (isShort) => {
+      if (isShort) isFull = false;
+      await collect(isShort);
+      return true;
+    });
+    const { setTimeout: later } = globalThis;
+    vi.spyOn(globalThis, 'setTimeout').mockImplementation(((work: () => void, wait = 0) =>
+      later(work, wait === 8_000 ? 0 : wait)) as typeof setTimeout);
+    expect(await updates.update()).toMatchObject({ outcome: 'staged' });
+    expect(collected.mock.calls[0]).toEqual([true]);
+    const life = browser.start();
+    await life.releases.open();
+    expect(life.releases.staged?.trusted.snapshot.version).toBe(3);
+    expect(await new Store(SCOPE.href).loadRole('timestamp')).toEqual(repository.current('timestamp'));
+  });
+});

@@ -1,0 +1,100 @@
+import 'fake-indexeddb/auto';
+import { deleteDB } from 'idb';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { answerReportOnly } from '../../src/worker/report-only.js';
+import { RepositorySimulator, START, utf8 } from '../repository-simulator.js';
+import { fetchEvent, manifestWith, SCOPE, SimulatedBrowser } from './simulated-worker.js';
+
+// What a page sees of it, a browser test shows.
+let repository: RepositorySimulator;
+let browser: SimulatedBrowser;
+
+beforeEach(async () => {
+  vi.useFakeTimers({ now: START, toFake: ['Date'] });
+  repository = await RepositorySimulator.create();
+  browser = new SimulatedBrowser(repository);
+  await repository.release({
+    'vouchsafe.json': manifestWith({ enforce: ['admin/**'] }),
+    'index.html': 'index',
+    'app.js': 'app',
+    'admin/admin.js': 'admin',
+  });
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  await deleteDB(`vouchsafe ${SCOPE.href}`);
+});
+
+describe('a worker that only reports', () => {
+  it('enforces paths also where the release lists nothing, and where they cannot be decoded', async () => {
+    const parts = browser.start({ reportOnly: true });
+    await parts.updates.update();
+    const answered = async (path: string) => {
+      repository.files.set(new URL(path, SCOPE).pathname, utf8('network'));
+      const { event, done } = fetchEvent(path);
+      const said = await answerReportOnly(event, parts).then(
+        (response) => response.text(),
+        (error) => error.code as string,
+      );
+      await done();
+      return said;
+    };
+    // Signed, unlisted, in another spelling, and what no two servers decode alike.
+    expect(await answered('admin/admin.js')).toBe('admin');
+    expect(await answered('%61dmin/admin.js')).toBe('admin');
+    for (const path of ['admin/evil.js', 'admin/', '%61dmin/evil.js', 'admin%2Fevil.js', 'admin/%ff.js', '%ff.js']) {
+      expect(await answered(path), path).toBe('not-found');
+    }
+    expect(await parts.violations.list()).toEqual([]);
+    // All else is the network's, and said.
+    for (const path of ['app.js', 'extra.js', 'administration.js', 'x/admin/evil.js'])
+      expect(await answered(path), path).toBe('network');
+    expect((await parts.violations.list()).map(({ code, during }) => `${code} ${during}`)).toEqual([
+      'mismatch report-only',
+      ...Array(3).fill('not-found report-only'),
+    ]);
+  });
+
+  it('enforces also for a page whose release is gone, and compares a page that is opened with the active one', async () => {
+    const parts = browser.start({ reportOnly: true });
+    await parts.updates.update();
+    const { event: opening } = fetchEvent('', { mode: 'navigate', destination: 'document' });
+    await parts.releases.pins.pin(Object.assign(opening, { resultingClientId: 'tab' }), '9-gone');
+    for (const path of ['', 'app.js', 'admin/evil.js']) repository.files.set(new URL(path, SCOPE).pathname, utf8('network'));
+    const answered = async (path: string, how = {}) => {
+      const { event, done } = fetchEvent(path, { ...how, clientId: 'tab' });
+      const response = await answerReportOnly(event, parts);
+      await done();
+      return response.text();
+    };
+    expect(await answered('app.js')).toBe('network');
+    await expect(answered('admin/evil.js')).rejects.toMatchObject({ code: 'storage' });
+    expect(await parts.violations.list()).toEqual([]);
+    expect(await answered('', { mode: 'navigate', destination: 'document' })).toBe('network');
+    expect(await parts.violations.list()).toMatchObject([{ code: 'mismatch', facts: { path: 'index.html' } }]);
+  });
+
+  it('reads no more of a body than tells what it is, and reports none that broke off', async () => {
+    const parts = browser.start({ reportOnly: true });
+    await parts.updates.update();
+    let isCancelled = false;
+    const endless = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(2 ** 16)),
+      cancel() {
+        isCancelled = true;
+      },
+    });
+    const broken = new ReadableStream({ pull: (controller) => controller.error(new TypeError('gone')) });
+    for (const body of [broken, endless]) {
+      vi.stubGlobal('fetch', async () => new Response(body));
+      const { event, done } = fetchEvent('app.js');
+      const response = await answerReportOnly(event, parts);
+      await done();
+      // Of the two that read, the page is the other.
+      await response.body?.cancel().catch(() => {});
+    }
+    expect(isCancelled).toBe(true);
+    expect(await parts.violations.list()).toMatchObject([{ code: 'too-long', during: 'report-only', facts: { path: 'app.js' } }]);
+  });
+});

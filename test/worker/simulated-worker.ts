@@ -1,0 +1,90 @@
+import { vi } from 'vitest';
+import type { WorkerConfig } from '../../src/release/config.js';
+import type { answer } from '../../src/worker/answerer.js';
+import { partsOf } from '../../src/worker/parts.js';
+import type { ReplyParts } from '../../src/worker/replies.js';
+import type { RepositorySimulator } from '../repository-simulator.js';
+
+/** Where the worker and the repository are. */
+export const SCOPE = new URL('https://repository.test/');
+
+/** What each release of these tests has; `changes` to its release manifest go on top. */
+export const manifestWith = (changes: object = {}) =>
+  JSON.stringify({
+    vouchsafe: 1,
+    navigation: { index: 'index.html' },
+    content_types: { js: 'text/javascript', html: 'text/html' },
+    headers: [],
+    offline_seconds: 60,
+    ...changes,
+  });
+
+/** What a test sees and decides of the browser around the worker. */
+export class SimulatedBrowser {
+  readonly #repository: RepositorySimulator;
+  /** The pages that are open. */
+  clients: { readonly id: string; readonly url: string }[] = [];
+  readonly unregister = vi.fn(async () => true);
+  /** The scripts of the workers that the browser has. */
+  scripts: { readonly active: string; readonly waiting?: string } = { active: `${SCOPE.href}vouchsafe-worker.js` };
+
+  constructor(repository: RepositorySimulator) {
+    this.#repository = repository;
+  }
+
+  /** The configuration of a worker of this site. */
+  config(more: Partial<WorkerConfig> = {}): WorkerConfig {
+    const root = new TextDecoder().decode(this.#repository.files.get('/metadata/1.root.json'));
+    return { roots: [root], metadata: 'metadata/', targets: 'targets/', passthrough: [], ...more };
+  }
+
+  /** Makes the globals of a worker that starts now those of this one, until `vi.unstubAllGlobals`. */
+  startLife(): void {
+    const { active, waiting } = this.scripts;
+    const postMessage = () => {};
+    vi.stubGlobal('self', {
+      registration: {
+        scope: SCOPE.href,
+        unregister: this.unregister,
+        addEventListener() {},
+        installing: null,
+        waiting: waiting === undefined ? null : { scriptURL: waiting },
+        active: { scriptURL: active },
+      },
+      clients: { matchAll: async () => this.clients.map((client) => ({ ...client, postMessage })) },
+      addEventListener() {},
+    });
+    vi.stubGlobal('FetchEvent', SimulatedFetchEvent);
+    vi.stubGlobal('fetch', (asked: string | Request, init: Parameters<RepositorySimulator['fetch']>[1]) =>
+      this.#repository.fetch(typeof asked === 'string' ? asked : asked.url, init ?? asked),
+    );
+  }
+
+  /** The parts of a worker that starts now, on what is stored. */
+  start(more: Partial<WorkerConfig> = {}): ReplyParts {
+    this.startLife();
+    return partsOf(this.config(more));
+  }
+}
+
+/** The worker's event; the name is in another library of types than that of the tests. */
+type FetchEvent = Parameters<typeof answer>[0];
+
+/** Node has none. */
+class SimulatedFetchEvent {
+  readonly type = 'fetch';
+}
+
+/** A request as a worker sees it, and what came of `waitUntil`. Node lets nobody make a navigation. */
+export function fetchEvent(
+  path: string,
+  how: { readonly method?: string; readonly mode?: string; readonly destination?: string; readonly clientId?: string } = {},
+): { readonly event: FetchEvent; readonly done: () => Promise<unknown> } {
+  const request = new Request(new URL(path, SCOPE), { method: how.method ?? 'GET' });
+  const { mode = 'cors', destination = 'script', clientId = '' } = how;
+  Object.defineProperties(request, { mode: { value: mode }, destination: { value: destination } });
+  const work: Promise<unknown>[] = [];
+  const waitUntil = (more: Promise<unknown>) => void work.push(more);
+  const event = Object.assign(new SimulatedFetchEvent(), { request, clientId, resultingClientId: '', waitUntil });
+  return { event: event as unknown as FetchEvent, done: () => Promise.all(work) };
+}
