@@ -32,10 +32,7 @@ export interface ReplyParts extends AnswerParts {
  */
 export async function replyTo(request: Request, client: string, parts: ReplyParts, extend: Extend): Promise<Reply> {
   try {
-    const value = await valueFor(request, client, parts, extend);
-    // What a page has noticed, or had this worker notice, may be that the worker is being replaced: there may be no later.
-    if (request.vouchsafe !== 'status') extend(parts.report());
-    return { ok: true, value };
+    return { ok: true, value: await valueFor(request, client, parts, extend) };
   } catch (error) {
     return { ok: false, refusal: toRefusal(error) };
   }

@@ -1,7 +1,7 @@
 import 'fake-indexeddb/auto';
 import { deleteDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { vet } from '../../src/worker/vet.js';
+import { vet, vetNext } from '../../src/worker/vet.js';
 import { RepositorySimulator, START, utf8 } from '../repository-simulator.js';
 import { manifestWith, SCOPE, SimulatedBrowser } from './simulated-worker.js';
 
@@ -37,6 +37,20 @@ describe('vet', () => {
     repository.files.set('/elsewhere.js', utf8('signed'));
     browser.scripts = { ...browser.scripts, waiting: `${SCOPE.href}elsewhere.js` };
     expect(await vet(browser.start())).toMatchObject({ isSigned: false });
+  });
+
+  it('C11 has another script reported at once: the worker that is being replaced has no later', async () => {
+    browser.scripts = { ...browser.scripts, waiting: `${SCOPE.href}vouchsafe-worker.js` };
+    const report = vi.fn(async () => {});
+    const postMessage = vi.fn();
+    const parts = { ...browser.start(), report };
+    Object.assign(parts.registration.waiting ?? {}, { state: 'installed', postMessage });
+    repository.files.set(SCRIPT, utf8('signed'));
+    await vetNext(parts);
+    expect([report, postMessage].map(({ mock }) => mock.calls.length)).toEqual([0, 1]);
+    repository.files.set(SCRIPT, utf8('evil'));
+    await vetNext(parts);
+    expect([report, postMessage].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
   });
 
   it('reads no more of a script than any signed one can have, and takes what is longer for another one', async () => {
