@@ -78,10 +78,12 @@ export class Connection {
     }
   }
 
-  /** Deletes the database. @throws `storage` */
+  /** Deletes the database, for good: nothing makes it anew as long as this life lasts. @throws `storage` */
   async delete(): Promise<void> {
     const opening = this.#database;
     this.#database = undefined;
+    this.#isDown = true;
+    this.#triedAt = Number.POSITIVE_INFINITY;
     try {
       (await opening)?.close();
       await inTime(deleteDB(this.#name), OPEN_WITHIN);
@@ -111,12 +113,14 @@ export class Connection {
 
   #tryAgain(): void {
     if (this.#database || Date.now() < this.#triedAt + OPEN_AGAIN_AFTER) return;
-    this.#database = this.#open();
-    this.#database.then(
+    const opening = this.#open();
+    this.#database = opening;
+    opening.then(
       () => {
-        this.#isDown = false;
+        if (this.#database === opening) this.#isDown = false;
       },
       () => {
+        if (this.#database !== opening) return;
         this.#triedAt = Date.now();
         this.#database = undefined;
       },

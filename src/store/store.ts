@@ -223,7 +223,7 @@ export class Store implements MetadataStore {
     });
   }
 
-  /** Forgets everything. @throws `storage` */
+  /** Forgets everything; this life keeps nothing from then on. @throws `storage` */
   async clear(): Promise<void> {
     this.#memory.clear();
     this.#unsaved.clear();

@@ -121,27 +121,30 @@ export async function stopWorker(page: Page): Promise<string> {
  * @param page an open page of the app
  */
 export async function wipeStoredFiles(page: Page): Promise<void> {
-  await page.evaluate(async () => {
-    const names = (await indexedDB.databases()).map(({ name }) => name ?? '').filter((name) => name.startsWith('vouchsafe '));
-    for (const name of names) {
-      await new Promise<void>((resolve, reject) => {
-        const opening = indexedDB.open(name);
-        opening.onerror = () => reject(opening.error);
-        opening.onsuccess = () => {
-          const transaction = opening.result.transaction(['packs', 'indexes'], 'readwrite');
-          transaction.objectStore('packs').clear();
-          transaction.objectStore('indexes').clear();
-          transaction.onerror = () => reject(transaction.error);
-          transaction.oncomplete = () => {
-            opening.result.close();
-            resolve();
+  let life = '';
+  // A worker that lives on has in memory what it read, and Firefox lets it live for as long as it has something to do.
+  while (life === '' || life === (await statusOf(page)).life) {
+    life = await stopWorker(page);
+    await page.evaluate(async () => {
+      const names = (await indexedDB.databases()).map(({ name }) => name ?? '').filter((name) => name.startsWith('vouchsafe '));
+      for (const name of names) {
+        await new Promise<void>((resolve, reject) => {
+          const opening = indexedDB.open(name);
+          opening.onerror = () => reject(opening.error);
+          opening.onsuccess = () => {
+            const transaction = opening.result.transaction(['packs', 'indexes'], 'readwrite');
+            transaction.objectStore('packs').clear();
+            transaction.objectStore('indexes').clear();
+            transaction.onerror = () => reject(transaction.error);
+            transaction.oncomplete = () => {
+              opening.result.close();
+              resolve();
+            };
           };
-        };
-      });
-    }
-  });
-  // A worker that lives on still has in memory what it read.
-  await stopWorker(page);
+        });
+      }
+    });
+  }
 }
 
 /** Errors that a page wrote to the console or threw, as they come. */

@@ -118,9 +118,10 @@ for (const app of [swagger, monaco, viteApp]) {
             },
           });
           server.honest();
-          // The next kind's reload, and the whole app at the end, show that the app lives on; this, that it has this file again.
-          if (path === 'index.html') expect((await page.reload())?.status()).toBe(200);
-          else expect(await hashOf(page, url)).toBe(sha256(signed));
+          // The next kind's reload, and the whole app at the end, show that the app lives on; this, that it has this file again: once what was
+          // under way is over, for the look after the reload may be waiting for the last of the lies.
+          if (path === 'index.html') await expect.poll(async () => (await page.reload())?.status()).toBe(200);
+          else await expect.poll(() => hashOf(page, url)).toBe(sha256(signed));
         });
       }
       await page.reload();

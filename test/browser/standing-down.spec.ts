@@ -72,6 +72,9 @@ test('only a signed tombstone unregisters the worker and clears what it stored; 
   expect((await update(page)).outcome).toMatch(/^(activated|current)$/);
   await expect.poll(() => page.evaluate(() => (window as unknown as { heard: string[] }).heard)).toContain('stood-down');
   await expect.poll(() => leftOvers(page)).toEqual(NOTHING);
+  // Not even by what was under way, or is asked for afterwards.
+  await update(page);
+  expect(await leftOvers(page)).toEqual(NOTHING);
   // The page that is open gets its files from the server now, unlisted ones too.
   expect(await page.evaluate(async () => (await fetch('data.json')).status)).toBe(200);
   site.server.lie({ match: /new\.txt$/, body: 'not signed' });

@@ -1,5 +1,5 @@
 import { sampleStatus, sampleViolations } from '../status/sample-status.js';
-import { FIXTURE_APP } from './fixture-app.js';
+import { EVERYTHING, FIXTURE_APP, proofOf } from './fixture-app.js';
 import { test as base, expect } from './fixtures.js';
 import { openApp, watchProblems } from './page-actions.js';
 import { pretendWorker, serveStatusPage } from './status-page.js';
@@ -131,6 +131,8 @@ test('the status page is narrower than a phone', async ({ page, url }) => {
 test('the status page is a page of every release, and verifies the real one', async ({ page, publishSite }) => {
   const site = await publishSite(FIXTURE_APP);
   await openApp(page, site.url);
+  // What the app is loading when its page is left ends with an error of its own.
+  expect(await proofOf(page)).toEqual(EVERYTHING);
   const problems = watchProblems(page);
   await page.goto(`${site.url}vouchsafe/`);
   await expect(page.getByRole('heading', { name: 'Fresh' })).toBeVisible();

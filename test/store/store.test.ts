@@ -349,4 +349,17 @@ describe('a database that cannot be used', () => {
     expect(await store.loadRole('timestamp')).toBeUndefined();
     expect(await store.loadFile('ab')).toBeUndefined();
   });
+
+  it('keeps nothing after that, whatever is still under way', async () => {
+    const saving = store.saveRole('timestamp', bytes('x'));
+    await store.clear();
+    await saving;
+    await store.saveRole('snapshot', bytes('y'));
+    await store.saveFiles(files('ab'));
+    await store.saveViolation(violation(1)).catch(() => {});
+    await store.loadState();
+    expect((await indexedDB.databases()).map((database) => database.name)).not.toContain(name);
+    expect(store.kept).toBe('memory');
+    expect(await newStore().loadRole('snapshot')).toBeUndefined();
+  });
 });
