@@ -12,13 +12,21 @@ const SMALL_PACKS = 8;
 /** Packs that are read at once to be rewritten, at most. */
 const REWRITTEN_PACKS = 500;
 
+/** A pack in memory. */
+interface Held {
+  readonly pack: Promise<Uint8Array | undefined>;
+  /** The files in it that were asked for, by hash: the same object each time, for as long as the pack is held. */
+  readonly views: Map<string, Uint8Array>;
+  size: number;
+}
+
 /** Files by hash, many to a record: 150 of them take one read instead of 150. */
 export class PackedFiles {
   readonly #connection: Connection;
   /** Read once, when the first file is asked for. */
   #places: Promise<Map<string, Place>> | undefined;
   /** The least recently used first. */
-  readonly #held = new Map<number, { readonly pack: Promise<Uint8Array | undefined>; size: number }>();
+  readonly #held = new Map<number, Held>();
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -30,13 +38,17 @@ export class PackedFiles {
     this.#held.clear();
   }
 
-  /** @returns a copy of what is stored under a hash. @throws `storage` */
+  /** @returns what is stored under a hash, not to be written to: the same object again as long as it is in memory. @throws `storage` */
   async load(hash: string): Promise<Uint8Array | undefined> {
     const places = await this.#known();
     for (let place = places.get(hash); place; place = places.get(hash)) {
       const { pack, begin, end } = place;
-      const file = (await this.#pack(pack))?.slice(begin, end);
-      if (file?.length === end - begin) return file;
+      const { views, pack: reading } = this.#hold(pack);
+      const file = views.get(hash) ?? (await reading)?.subarray(begin, end);
+      if (file?.length === end - begin) {
+        views.set(hash, file);
+        return file;
+      }
       // Unless it has been moved meanwhile, it is gone.
       if (places.get(hash) === place) places.delete(hash);
     }
@@ -55,7 +67,7 @@ export class PackedFiles {
     for (const [key, bytes] of [...sizes].sort(([, a], [, b]) => a - b)) {
       size += bytes;
       if (size > HELD) break;
-      this.#pack(key).catch(() => {});
+      this.#hold(key).pack.catch(() => {});
     }
   }
 
@@ -114,11 +126,11 @@ export class PackedFiles {
     return this.#places;
   }
 
-  #pack(key: number): Promise<Uint8Array | undefined> {
-    const held = this.#held.get(key) ?? { pack: this.#readPack(key), size: 0 };
+  #hold(key: number): Held {
+    const held = this.#held.get(key) ?? { pack: this.#readPack(key), views: new Map(), size: 0 };
     this.#held.delete(key);
     this.#held.set(key, held);
-    return held.pack;
+    return held;
   }
 
   async #readPack(key: number): Promise<Uint8Array | undefined> {

@@ -161,11 +161,16 @@ export class Store implements MetadataStore {
     return lot;
   }
 
+  /** Forgets what is in memory of the files: they are read again. */
+  rereadFiles(): void {
+    this.#files.reset();
+  }
+
   /**
    * What is stored under a hash. Never rejects: what cannot be read is not there.
    *
    * @param hash as the targets metadata lists it, hex
-   * @returns unverified bytes, the caller's own
+   * @returns unverified bytes, not to be written to: the same object again for as long as they are in this life's memory
    */
   loadFile(hash: string): Promise<Uint8Array | undefined> {
     return this.#files.load(hash).catch(() => undefined);

@@ -11,7 +11,7 @@ const ADVICE = [
 
 const STYLE = `
 :host { all: initial; display: block; min-height: 100vh; color-scheme: light dark; background: Canvas; color: CanvasText; }
-main { max-width: 36rem; margin: 0 auto; padding: 12vh 1.25rem 3rem; font: 1rem/1.5 system-ui, sans-serif; outline: none; }
+[role] { max-width: 36rem; margin: 0 auto; padding: 12vh 1.25rem 3rem; font: 1rem/1.5 system-ui, sans-serif; outline: none; }
 h1 { margin: 0; padding-top: 1rem; border-top: .5rem solid light-dark(#b3261e, #ff8a80); font-size: 1.6rem; line-height: 1.2; }
 li { margin: .25rem 0; }
 h2 { margin: 2rem 0 .5rem; font-size: 1rem; }
@@ -66,7 +66,7 @@ export function lockPage({ code, message, facts }: Refusal): void {
   sheet.replaceSync(STYLE);
   shadow.adoptedStyleSheets = [sheet];
 
-  const screen = document.createElement('main');
+  const screen = document.createElement('div');
   screen.tabIndex = -1;
   screen.setAttribute('role', 'alertdialog');
   screen.setAttribute('aria-modal', 'true');

@@ -249,7 +249,8 @@ function streamOf(bytes: Uint8Array, event: ExtendableEvent): ReadableStream {
   const finish = untilEnd(event);
   return new ReadableStream(
     {
-      start: (controller) => controller.enqueue(bytes),
+      // A copy: whoever reads the stream inside this worker may write to what it gets, and the bytes serve the next request, too.
+      start: (controller) => controller.enqueue(bytes.slice()),
       // Not before the one chunk is handed on and the next is asked for.
       pull(controller) {
         controller.close();

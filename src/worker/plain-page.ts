@@ -1,5 +1,5 @@
 const STYLE =
-  ':root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-serif}body{max-width:40rem;margin:3rem auto;padding:0 1rem}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere;font-family:monospace}';
+  ':root{color-scheme:light dark;background:Canvas;font:1rem/1.5 system-ui,sans-serif}body{max-width:40rem;margin:3rem auto;padding:0 1rem}dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere;font-family:monospace}';
 
 /**
  * A page of the worker's own. It runs no script and loads nothing.
@@ -10,7 +10,7 @@ const STYLE =
  * @param policy what else its Content-Security-Policy says
  */
 export function plainPage(status: number, title: string, body: string, policy = ''): Response {
-  const html = `<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>${title}</title><style>${STYLE}</style><h1>${title}</h1>${body}`;
+  const html = `<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width"><title>${title}</title><style>${STYLE}</style><main><h1>${title}</h1>${body}`;
   return new Response(html, {
     status,
     headers: {

@@ -52,7 +52,7 @@ export async function comparisonFor(
   const { request } = event;
   if (isDocument) {
     await updates.activateForNavigation();
-    event.waitUntil(updates.look());
+    event.waitUntil(updates.lookSoon());
   }
   // The release of a page may be there no more: then there is nothing to compare with, but what is enforced still is.
   const release = isDocument ? releases.active : await releases.ofRequest(event, () => true).catch(() => undefined);

@@ -41,12 +41,17 @@ export function recognition(
   };
 }
 
-/** Files by hash, from the store or the repository. Nothing leaves here that was not hashed just before. */
+/** Files by hash, from the store or the repository. Nothing leaves here that was not hashed since it came into this life's memory. */
 export class VerifiedFiles {
   readonly #store: Store;
   readonly #refresher: () => Refresher;
   readonly #older: (path: string) => Promise<readonly TargetFile[]>;
   readonly #onDamage: (error: unknown) => void;
+  /**
+   * What matched, and which file. It is a copy in the worker's own memory that nobody writes to; no page reaches it, however much of the store it alters
+   * meanwhile.
+   */
+  readonly #matched = new WeakMap<Uint8Array, TargetFile>();
 
   /**
    * @param store where files are kept
@@ -66,6 +71,11 @@ export class VerifiedFiles {
     this.#onDamage = onDamage;
   }
 
+  /** From now on what is stored is read and hashed again, also what this life has in memory. */
+  reread(): void {
+    this.#store.rereadFiles();
+  }
+
   /**
    * Reads what is stored under a file's hash. A page script that alters what is stored costs a download, no more.
    *
@@ -76,7 +86,10 @@ export class VerifiedFiles {
     try {
       const bytes = await this.#store.loadFile(fileKey(file));
       if (!bytes) return undefined;
-      await checkFile(bytes, file, { path: file.path });
+      if (this.#matched.get(bytes) !== file) {
+        await checkFile(bytes, file, { path: file.path });
+        this.#matched.set(bytes, file);
+      }
       return bytes;
     } catch (error) {
       this.#onDamage(error);

@@ -22,6 +22,7 @@ export async function verifyRelease(
   chunks: ChunkedFiles,
   onProgress: (progress: Progress) => void,
 ): Promise<VerifyResult> {
+  files.reread();
   const all = [...release.targets.values()].filter(({ path }) => fileRule(release.manifest, path).keep === 'precache');
   const totalBytes = all.reduce((sum, { length }) => sum + length, 0);
   const healed: string[] = [];

@@ -1,8 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EVERYTHING, makeRelease, proofOf } from './fixture-app.js';
 import { expect, plantEvil, requestsPastTheWorker, test } from './fixtures.js';
-import { openApp } from './page-actions.js';
+import { addLibrary, heard, registerIn } from './library.js';
+import { openApp, update } from './page-actions.js';
 
 // The policy that `csp` makes, in a browser: the app runs whole, and what is injected into its page does not run.
 
@@ -133,4 +134,67 @@ test('under the generated policy a worker is as confined as the page', async ({ 
   };
   expect(await outcomeOf(false)).toEqual(['ran', 'ran']);
   expect(await outcomeOf(true)).toEqual(['EvalError', 'NetworkError']);
+});
+
+test('under the generated policy with Trusted Types no text becomes code, and the app still registers', {
+  tag: '@chromium',
+}, async ({ page, folder, publishSite }) => {
+  const directory = join(folder, 'trusted');
+  await mkdir(directory);
+  await writeFile(join(directory, 'index.html'), '<!doctype html><title>Trusted</title><script src="app.js"></script>');
+  await writeFile(join(directory, 'app.js'), "window.policy = trustedTypes.createPolicy('app', { createHTML: (text) => text });");
+  const site = await publishSite(await addLibrary(directory), { csp: { trustedTypes: ['app'] } });
+  await openApp(page, site.url);
+  await registerIn(page, { replaced: 'report' });
+  const outcomes = await page.evaluate(async () => {
+    const ended = async (work: () => unknown): Promise<string> => {
+      try {
+        await work();
+        return 'done';
+      } catch (error) {
+        return (error as Error).name;
+      }
+    };
+    const { policy, trustedTypes } = window as unknown as {
+      policy: { createHTML(text: string): string };
+      trustedTypes: { createPolicy(name: string, rules: object): object };
+    };
+    const script = document.createElement('script');
+    const all = {
+      html: ended(() => {
+        document.body.innerHTML = '<b>text</b>';
+      }),
+      source: ended(() => {
+        script.src = '/app.js';
+      }),
+      text: ended(() => {
+        script.text = 'window.evil = 1';
+      }),
+      worker: ended(() => new Worker('/app.js' as string)),
+      registration: ended(() => navigator.serviceWorker.register('/vouchsafe-worker.js' as string)),
+      handler: ended(() => document.body.setAttribute('onclick', 'window.evil = 1')),
+      another: ended(() => trustedTypes.createPolicy('another', {})),
+      again: ended(() => trustedTypes.createPolicy('vouchsafe', {})),
+      own: ended(() => {
+        document.body.innerHTML = policy.createHTML('<b>text</b>');
+      }),
+    };
+    return Object.fromEntries(await Promise.all(Object.entries(all).map(async ([name, end]) => [name, await end])));
+  });
+  expect(outcomes).toEqual({
+    html: 'TypeError',
+    source: 'TypeError',
+    text: 'TypeError',
+    worker: 'TypeError',
+    registration: 'TypeError',
+    handler: 'TypeError',
+    another: 'TypeError',
+    again: 'TypeError',
+    own: 'done',
+  });
+  expect(await heard(page)).toEqual([]);
+  // The library, which has a policy of its own, goes on.
+  await site.publish(directory, { offlineSeconds: 7 });
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await expect.poll(() => heard(page)).toMatchObject([['staged', {}]]);
 });

@@ -13,6 +13,15 @@ async function makeRelease(folder: string, name: string): Promise<string> {
   await script('lazy', `export const lazy = 'lazy ${name}';`);
   await script('worker', `onmessage = async () => postMessage((await (await fetch('data-${name}.json')).json()).says);`);
   await writeFile(join(directory, `data-${name}.json`), `{"says":"data ${name}"}`);
+  await script(
+    'worklet',
+    `import { says } from './says-${name}.js';
+    registerProcessor('says', class extends AudioWorkletProcessor {
+      constructor() { super(); this.port.postMessage(says); }
+      process() { return false; }
+    });`,
+  );
+  await script('says', `export const says = 'worklet ${name}';`);
   // The same name in each release, other bytes.
   await writeFile(join(directory, 'same.txt'), `same ${name}`);
   await writeFile(join(directory, `frame-${name}.html`), `<!doctype html><title>frame</title><p id="frame">frame ${name}`);
@@ -38,8 +47,16 @@ function loadLate(page: Page): Promise<Record<string, string>> {
     const loaded = new Promise((resolve) => frame.addEventListener('load', resolve));
     document.body.append(frame);
     await loaded;
+    const audio = new OfflineAudioContext(1, 1, 44_100);
+    await audio.audioWorklet.addModule(`worklet-${release}.js`);
+    const { port } = new AudioWorkletNode(audio, 'says');
+    const worklet = await new Promise<string>((resolve) => {
+      port.onmessage = ({ data }) => resolve(data as string);
+      void audio.startRendering();
+    });
     return {
       release,
+      worklet,
       lazy: await lazy(),
       worker: await said,
       frame: frame.contentDocument?.getElementById('frame')?.textContent ?? 'none',
@@ -66,6 +83,7 @@ function storedReleases(page: Page): Promise<string[]> {
 
 const all = (name: string) => ({
   release: name,
+  worklet: `worklet ${name}`,
   lazy: `lazy ${name}`,
   worker: `data ${name}`,
   frame: `frame ${name}`,

@@ -2,6 +2,7 @@ import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FIXTURE_APP } from './fixture-app.js';
 import { expect, targetFile, test } from './fixtures.js';
+import { minuteOfTone, seek } from './media.js';
 import { expectViolation, openApp, statusOf, stopWorker, wipeStoredFiles } from './page-actions.js';
 
 const CHUNK = 2 ** 18;
@@ -13,27 +14,6 @@ function distinct(length: number): Uint8Array {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     bytes[i] = state >>> 24;
   }
-  return bytes;
-}
-
-/** A minute of a tone, uncompressed: every engine plays and seeks in it. */
-function wav(): Uint8Array {
-  const rate = 22_050;
-  const samples = 60 * rate;
-  const bytes = Buffer.alloc(44 + 2 * samples);
-  bytes.write('RIFF', 0);
-  bytes.writeUInt32LE(36 + 2 * samples, 4);
-  bytes.write('WAVEfmt ', 8);
-  bytes.writeUInt32LE(16, 16);
-  bytes.writeUInt16LE(1, 20);
-  bytes.writeUInt16LE(1, 22);
-  bytes.writeUInt32LE(rate, 24);
-  bytes.writeUInt32LE(2 * rate, 28);
-  bytes.writeUInt16LE(2, 32);
-  bytes.writeUInt16LE(16, 34);
-  bytes.write('data', 36);
-  bytes.writeUInt32LE(2 * samples, 40);
-  for (let i = 0; i < samples; i++) bytes.writeInt16LE(Math.round(3000 * Math.sin(i / 20)), 44 + 2 * i);
   return bytes;
 }
 
@@ -55,7 +35,7 @@ test('C5 ranges of small and of large files are answered with verified bytes, an
   const small = distinct(1000);
   await writeFile(join(directory, 'large.bin'), large);
   await writeFile(join(directory, 'small.bin'), small);
-  await writeFile(join(directory, 'tone.wav'), wav());
+  await writeFile(join(directory, 'tone.wav'), minuteOfTone());
   const site = await publishSite(directory, {
     files: [
       { path: '*.bin', keep: 'on-demand', optional: false },
@@ -113,27 +93,12 @@ test('C5 ranges of small and of large files are answered with verified bytes, an
     bytes: part(large, CHUNK - 5, CHUNK + 4),
   });
 
-  const seeked = () =>
-    page.evaluate(async () => {
-      const audio = new Audio('tone.wav');
-      const heard = (type: string) =>
-        new Promise((resolve, reject) => {
-          audio.addEventListener(type, resolve, { once: true });
-          audio.addEventListener('error', () => reject(new Error(audio.error?.message)), { once: true });
-        });
-      audio.preload = 'auto';
-      await heard('loadedmetadata');
-      const arrived = heard('seeked');
-      audio.currentTime = 50;
-      await arrived;
-      return [Math.round(audio.duration), Math.round(audio.currentTime), audio.seekable.length];
-    });
-  expect(await seeked()).toEqual([60, 50, 1]);
+  expect(await seek(page, 'tone.wav', 50)).toEqual([60, 50, 1]);
 
   // Stored by now: offline, and by a worker that has just started.
   await site.server.goOffline();
   await stopWorker(page);
-  expect(await seeked()).toEqual([60, 50, 1]);
+  expect(await seek(page, 'tone.wav', 50)).toEqual([60, 50, 1]);
   expect(await ask('large.bin', { range: 'bytes=-5' })).toMatchObject({
     status: 206,
     bytes: part(large, large.length - 5, large.length - 1),

@@ -1,7 +1,10 @@
+import { writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { EVERYTHING, FIXTURE_APP, makeRelease } from '../browser/fixture-app.js';
 import { plantEvil, requestsPastTheWorker, targetFile } from '../browser/fixtures.js';
+import { minuteOfTone, seek } from '../browser/media.js';
 import { expectViolation, statusOf, update, violationsOf } from '../browser/page-actions.js';
 import { expect, expectRefusalPage, openApp, proofOf, test } from './session.js';
 import type { Session } from './webdriver.js';
@@ -207,4 +210,15 @@ test('C6 data passes through a passthrough prefix; nothing that runs does', asyn
   await session.goto(`${site.url}api/4.html`);
   await expectRefusalPage(session, 'forbidden');
   expect(requestsPastTheWorker(site, since)).toEqual([]);
+});
+
+test('C5 media plays from verified ranges, and seeks', async ({ session, publishSite, folder }) => {
+  const directory = await makeRelease(folder, 'media');
+  await writeFile(join(directory, 'tone.wav'), minuteOfTone());
+  const site = await publishSite(directory, { files: [{ path: '*.wav', keep: 'on-demand', optional: false }] });
+  await openApp(session, site.url);
+  const since = site.server.requests.length;
+  expect(await seek(session, 'tone.wav', 50)).toEqual([60, 50, 1]);
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+  expect(await violationsOf(session)).toEqual([]);
 });

@@ -327,6 +327,46 @@ describe('Updates', () => {
     expect(violations()).toMatchObject([{ violation: { code: 'quota', during: 'update' } }]);
   });
 
+  it('C8 gives away what only a retired release has before what it only keeps because it was used', async () => {
+    const rules = JSON.stringify({ ...JSON.parse(manifest), files: [{ path: 'demand.js', keep: 'on-demand' }] });
+    const files = (name: string) => ({
+      'vouchsafe.json': rules,
+      'index.html': name,
+      'demand.js': 'demand',
+      [`only-${name}.js`]: name,
+    });
+    const { updates, releases } = startedWorker();
+    await repository.release(files('two'));
+    await updates.update();
+    const hashIn = (path: string) => releases.active?.targets.get(path)?.hashes.sha256 ?? '';
+    const retired = hashIn('only-two.js');
+    const demand = hashIn('demand.js');
+    await store.saveFiles(new Map([[demand, new TextEncoder().encode('demand')]]));
+    // Two stays as long as a page is on it.
+    openClients = [{ id: 'page', url: scope.href, type: 'window' }];
+    await releases.pins.pin({ resultingClientId: 'page', request: { url: scope.href } } as never, releases.active?.key ?? '');
+    await repository.release(files('three'));
+    await updates.update();
+    await updates.activate();
+    expect(await store.storedHashes()).toContain(retired);
+
+    openClients = [];
+    vi.setSystemTime(START + 60_000);
+    await repository.release(files('four'));
+    const stored: string[][] = [];
+    const { saveFiles } = store;
+    vi.spyOn(store, 'saveFiles').mockImplementation(async (pack) => {
+      const hashes = await store.storedHashes();
+      stored.push(Object.entries({ retired, demand }).flatMap(([name, hash]) => (hashes.has(hash) ? [name] : [])));
+      if (stored.length === 1) throw new VouchsafeError('quota', 'full');
+      await saveFiles.call(store, pack);
+    });
+    const { setTimeout: later } = globalThis;
+    vi.stubGlobal('setTimeout', (work: () => void, wait = 0) => later(work, wait === 8_000 ? 0 : wait));
+    expect(await updates.update()).toMatchObject({ outcome: 'staged' });
+    expect(stored).toEqual([['demand'], []]);
+  });
+
   it('stands down when a release says so, without its files', async () => {
     const { updates, standDown } = startedWorker();
     await updates.update();
