@@ -14,8 +14,17 @@ export interface Options {
  * one by one.
  *
  * @param environment of the process
+ * @throws Error for a phase or a kind that there is not
  */
 export function optionsOf(environment: Readonly<Record<string, string | undefined>>): Options {
   const told = JSON.parse(environment.VOUCHSAFE_CAMPAIGN ?? '{}') as Partial<Options>;
-  return { phases: PHASES, kinds: KINDS, points: 60, seed: 1, ...told };
+  const options = { phases: PHASES, kinds: KINDS, points: 60, seed: 1, ...told };
+  check('phase', options.phases, PHASES);
+  check('kind', options.kinds, KINDS);
+  return options;
+}
+
+function check(what: string, given: readonly string[], known: readonly string[]): void {
+  const unknown = given.find((name) => !known.includes(name));
+  if (unknown !== undefined) throw new Error(`There is no ${what} ${unknown}; there are ${known.join(', ')}.`);
 }
