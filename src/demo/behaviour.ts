@@ -15,6 +15,8 @@ export type Behaviour =
   | { readonly body: string | Uint8Array; readonly type?: string }
   /** Announces the whole length, sends this many bytes and hangs up. */
   | { readonly truncate: number }
+  /** Announces the whole length, sends this share of the bytes (0 to 1), and then nothing more. */
+  | { readonly stall: number }
   /** Hangs up without an answer. */
   | { readonly drop: true }
   /** The right bytes of another path. */
@@ -85,6 +87,12 @@ const hangUpAfter = (response: ServerResponse, file: PublishedFile, bytes: numbe
   response.write(file.bytes.subarray(0, bytes), () => response.destroy());
 };
 
+const stallAfter = (response: ServerResponse, file: PublishedFile, share: number): void => {
+  response.writeHead(file.status, { ...file.headers, 'content-length': String(file.bytes.length) });
+  response.flushHeaders();
+  response.write(file.bytes.subarray(0, Math.floor(file.bytes.length * share)));
+};
+
 const NOTHING: PublishedFile = { status: 404, bytes: new Uint8Array(), headers: { 'content-type': 'text/plain; charset=utf-8' } };
 
 const withHeaders = (file: PublishedFile, changes: Record<string, string | string[] | null>): Record<string, string | string[]> => {
@@ -128,6 +136,8 @@ export async function answerWithLie(
     send(response, file.status, withHeaders(file, behaviour.headers), file.bytes);
   } else if ('truncate' in behaviour) {
     hangUpAfter(response, await honest(), behaviour.truncate);
+  } else if ('stall' in behaviour) {
+    stallAfter(response, await honest(), behaviour.stall);
   } else if ('swapWith' in behaviour) {
     const [file, other] = [await honest(), await findFile(out, behaviour.swapWith)];
     send(response, 200, file.headers, other?.bytes ?? '');

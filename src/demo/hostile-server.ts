@@ -45,6 +45,19 @@ interface ToldLie {
 
 const matches = (match: PathMatch, path: string): boolean => (typeof match === 'function' ? match(path) : match.test(path));
 
+const next = (
+  waiting: Set<(request: ReceivedRequest) => void>,
+  isIt: (request: ReceivedRequest) => boolean,
+): Promise<ReceivedRequest> =>
+  new Promise((resolve) => {
+    const listen = (request: ReceivedRequest): void => {
+      if (!isIt(request)) return;
+      waiting.delete(listen);
+      resolve(request);
+    };
+    waiting.add(listen);
+  });
+
 /**
  * A static server that tells the truth, as `vouchsafe serve` does, until it is told to lie: about the bytes, the status, the headers,
  * the time it takes, or by not being there at all.
@@ -60,6 +73,7 @@ export class HostileServer {
   #port: number;
   #lies: ToldLie[] = [];
   readonly #waiting = new Set<(request: ReceivedRequest) => void>();
+  readonly #waitingForAnswer = new Set<(request: ReceivedRequest) => void>();
 
   private constructor(out: string, options: HostileServerOptions) {
     this.out = out;
@@ -155,14 +169,17 @@ export class HostileServer {
    * @returns the request
    */
   nextRequest(match: PathMatch): Promise<ReceivedRequest> {
-    return new Promise((resolve) => {
-      const listen = (request: ReceivedRequest): void => {
-        if (!matches(match, request.path)) return;
-        this.#waiting.delete(listen);
-        resolve(request);
-      };
-      this.#waiting.add(listen);
-    });
+    return next(this.#waiting, ({ path }) => matches(match, path));
+  }
+
+  /**
+   * Waits until the last byte of an answer has left.
+   *
+   * @param isIt of which request
+   * @returns the request
+   */
+  nextAnswer(isIt: (request: ReceivedRequest) => boolean): Promise<ReceivedRequest> {
+    return next(this.#waitingForAnswer, isIt);
   }
 
   /** @returns the paths requested so far, in order; `since` skips that many requests */
@@ -181,6 +198,7 @@ export class HostileServer {
     const { bytesWritten } = request.socket;
     response.on('finish', () => {
       received.answered = { status: response.statusCode, bytes: request.socket.bytesWritten - bytesWritten };
+      for (const listen of [...this.#waitingForAnswer]) listen(received);
     });
     for (const listen of [...this.#waiting]) listen(received);
     if (told !== undefined) {

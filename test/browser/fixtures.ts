@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +32,8 @@ export interface Profile {
   readonly context: BrowserContext;
   /** Closes the browser and starts it again with the same profile. */
   restart(): Promise<BrowserContext>;
+  /** Kills the browser (`SIGKILL`), as a crash or an empty battery would, and starts it again with the same profile. */
+  kill(): Promise<BrowserContext>;
 }
 
 /** What a test can ask for. */
@@ -86,8 +89,9 @@ export const test = base.extend<Fixtures>({
 
   profile: async ({ folder, playwright, browserName }, use, testInfo) => {
     const { channel, launchOptions } = testInfo.project.use;
+    const directory = join(folder, 'profile');
     const launch = (): Promise<BrowserContext> =>
-      playwright[browserName].launchPersistentContext(join(folder, 'profile'), {
+      playwright[browserName].launchPersistentContext(directory, {
         ...launchOptions,
         ...(channel === undefined ? {} : { channel }),
       });
@@ -101,10 +105,31 @@ export const test = base.extend<Fixtures>({
         context = await launch();
         return context;
       },
+      kill: async () => {
+        const closed = context.waitForEvent('close');
+        killBrowserOf(directory);
+        await closed;
+        context = await launch();
+        return context;
+      },
     });
     await context.close();
   },
 });
+
+/** Playwright does not say which process a browser with a profile is. Its parts, which have the profile in their arguments too, go as well. */
+function killBrowserOf(profile: string): void {
+  const list = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8', maxBuffer: 2 ** 26 });
+  const pids = list.split('\n').flatMap((line) => (line.includes(profile) ? [Number.parseInt(line, 10)] : []));
+  if (pids.length === 0) throw new Error(`No browser runs with the profile ${profile}.`);
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended with another one.
+    }
+  }
+}
 
 /**
  * What the server was asked for beyond what the loader and the worker ask for: requests that went past the worker.

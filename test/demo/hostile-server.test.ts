@@ -190,10 +190,13 @@ describe('a lying server', () => {
     expect((await get('/vouchsafe/metadata/2.root.json')).status).toBe(404);
   });
 
-  it('truncates, drops, drips, never ends and holds back', async () => {
+  it('truncates, stalls, drops, drips, never ends and holds back', async () => {
     const url = `${server.origin}/vouchsafe-worker.js`;
     let undo = server.lie({ match: /worker/, truncate: 3 });
     expect(await rawGet(url, 5000)).toMatchObject({ body: 'wor', complete: false, headers: { 'content-length': '8' } });
+    undo();
+    undo = server.lie({ match: /worker/, stall: 0.5 });
+    expect(await rawGet(url, 100)).toMatchObject({ body: 'work', complete: false, headers: { 'content-length': '8' } });
     undo();
     undo = server.lie({ match: /worker/, drop: true });
     await expect(rawGet(url, 5000)).rejects.toThrow();
@@ -208,10 +211,12 @@ describe('a lying server', () => {
     undo();
     undo = server.lie({ match: /worker/, hold: true });
     const arrived = server.nextRequest(/worker/);
+    const answered = server.nextAnswer(({ path }) => path.endsWith('worker.js'));
     const held = textOf('/vouchsafe-worker.js');
-    await arrived;
+    expect((await arrived).answered).toBeUndefined();
     undo();
     expect(await held).toBe('worker()');
+    expect((await answered).answered).toMatchObject({ status: 200 });
   });
 
   it('lies as often as told, the last lie first, until it is honest again', async () => {
