@@ -180,9 +180,7 @@ export class Updates {
       this.#failure = asVouchsafeError(error);
       // Also when nothing that the new keys signed is there yet.
       await releases.checkAgain().catch((again) => violations.record(again, 'storage'));
-      // To be offline is no violation. An answer that is not the repository's is one.
-      if (this.#failure.code !== 'unreachable' || this.#failure.facts.status !== undefined)
-        await violations.record(error, 'update');
+      await this.#record(error);
       return { outcome: 'failed', refusal: toRefusal(this.#failure), freshness: this.freshness() };
     } finally {
       releases.arriving = undefined;
@@ -190,6 +188,12 @@ export class Updates {
       // Nobody waits for the operators' endpoint. What it does not get now it gets the next time.
       void this.#parts.report();
     }
+  }
+
+  /** To be offline is no violation. An answer that is not the repository's is one. */
+  async #record(error: unknown): Promise<void> {
+    const { code, facts } = asVouchsafeError(error);
+    if (code !== 'unreachable' || facts.status !== undefined) await this.#parts.violations.record(error, 'update');
   }
 
   /** A clock that is behind what the signers have signed, or behind itself, is reported once each time. */
@@ -234,10 +238,10 @@ export class Updates {
 
   /** A browser that evicts, or a script of the page, may have taken files without which the app does not start offline. */
   async #replaceLost(): Promise<void> {
-    const { releases, store, violations } = this.#parts;
+    const { releases, store } = this.#parts;
     // Without a database nothing is kept, and everything would come again each time.
     if (!releases.active || store.kept === 'memory') return;
-    await this.#storeFiles(releases.active, () => {}).catch((error) => violations.record(error, 'update'));
+    await this.#storeFiles(releases.active, () => {}).catch((error) => this.#record(error));
   }
 
   async #stageFiles(release: Release): Promise<void> {
@@ -248,13 +252,13 @@ export class Updates {
   }
 
   async #storeFiles(release: Release, onProgress: (progress: Progress) => void): Promise<void> {
-    const { files, chunks, store, violations } = this.#parts;
+    const { files, chunks, store } = this.#parts;
     await stageFiles(release, {
       storedHashes: () => store.storedHashes(),
       download: (file) => files.download(release, file),
       downloadPieces: (file, pieces) => chunks.download(release, file, pieces),
       save: (pack) => this.#makingRoom(() => store.saveFiles(pack)),
-      onMissing: (error) => void violations.record(error, 'update'),
+      onMissing: (error) => void this.#record(error),
       onProgress,
     });
   }

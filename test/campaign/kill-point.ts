@@ -32,15 +32,15 @@ const AWAY = 300;
 /** Milliseconds without a request, after which a phase is over. */
 const QUIET = 4_000;
 
-/** What the worker may have recorded: a server that broke off in the middle of an answer, and what was damaged. */
+/** What the worker may have recorded: what was damaged. A server that has gone is no violation, nor is one that breaks off. */
 const EXPECTED: Readonly<Record<Phase, readonly ErrorCode[]>> = {
   install: [],
   staging: [],
   navigation: [],
   activate: [],
   immediate: [],
-  healing: ['unreachable'],
-  damage: ['unreachable', 'mismatch'],
+  healing: [],
+  damage: ['mismatch'],
 };
 
 /** The browser asks for an icon when it likes. */

@@ -146,6 +146,20 @@ describe('Updates', () => {
     expect(repository.requests.filter((path) => path.startsWith('/targets/'))).toEqual([expect.stringMatching(/vouchsafe\.json$/)]);
   });
 
+  it.each([
+    ['a server that has gone', async () => Promise.reject(new TypeError('Failed to fetch')), []],
+    ['a server without the file', async () => new Response(null, { status: 404 }), [{ facts: { path: 'extra.js', status: 404 } }]],
+  ])('of %s an optional file that does not come is reported, or not', async (_, answer, reported) => {
+    repository.answer = (path) => (path.endsWith('extra.js') ? answer() : undefined);
+    const rules = { ...JSON.parse(manifest), files: [{ path: 'extra.js', optional: true }] };
+    await repository.release({ 'vouchsafe.json': JSON.stringify(rules), 'index.html': 'two', 'extra.js': 'extra' });
+    const { updates } = startedWorker();
+    // When it is staged, and when it is looked for again.
+    expect(await updates.update()).toMatchObject({ outcome: 'activated' });
+    expect(await updates.update()).toMatchObject({ outcome: 'current' });
+    expect(violations()).toMatchObject([...reported, ...reported].map((violation) => ({ violation })));
+  });
+
   it('leaves a page time to load before it looks', async () => {
     vi.useFakeTimers({ now: START, toFake: ['Date', 'setTimeout'] });
     const { updates, releases } = startedWorker();
