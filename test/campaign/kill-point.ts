@@ -1,4 +1,5 @@
 import type { CDPSession, Page } from '@playwright/test';
+import type { Violation } from '../../src/messages/messages.js';
 import type { ErrorCode } from '../../src/tuf/errors.js';
 import { expect, type Profile, type Site, type SiteOptions } from '../browser/fixtures.js';
 import { openApp, statusOf, stopWorker, update, wipeStoredFiles } from '../browser/page-actions.js';
@@ -32,15 +33,18 @@ const AWAY = 300;
 /** Milliseconds without a request, after which a phase is over. */
 const QUIET = 4_000;
 
-/** What the worker may have recorded: what was damaged. A server that has gone is no violation, nor is one that breaks off. */
-const EXPECTED: Readonly<Record<Phase, readonly ErrorCode[]>> = {
+/**
+ * What the worker may have recorded: what was damaged, and what a page asked for and nobody had. That an update finds no server is no
+ * violation, nor that it breaks off.
+ */
+const EXPECTED: Readonly<Record<Phase, readonly `${ErrorCode} during ${Violation['during']}`[]>> = {
   install: [],
   staging: [],
   navigation: [],
   activate: [],
   immediate: [],
-  healing: [],
-  damage: ['mismatch'],
+  healing: ['unreachable during request'],
+  damage: ['unreachable during request', 'mismatch during storage'],
 };
 
 /** The browser asks for an icon when it likes. */
@@ -148,7 +152,9 @@ export async function killAt(point: Point, fixtures: Fixtures): Promise<boolean>
   await site.server.goOnline();
   await openApp(page, site.url);
   expect(['one', 'two']).toContain(await expectWhole(page, releases));
-  const found = (await statusOf(page)).violations.filter(({ code }) => !EXPECTED[phase].includes(code));
+  const found = (await statusOf(page)).violations.filter(
+    ({ code, during }) => !EXPECTED[phase].includes(`${code} during ${during}`),
+  );
   expect(found).toEqual([]);
 
   const { next } = point;
