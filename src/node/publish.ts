@@ -92,7 +92,7 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
   const mirrors = checkMirrors(options.mirrors ?? []);
   const roots = [...project.roots.values()];
   const own = await ownFiles({ base, passthrough, mirrors, reportOnly, roots, bundles: options.bundles });
-  const sources = await describeSources(scan.files, chunkLimit(options), options.onProgress);
+  const sources = describeSources(scan.files, chunkLimit(options), options.onProgress);
   const otherEncoding = sources.filter(({ isUtf8 }) => !isUtf8).map(({ target }) => target.path);
   const delivery = await deliver(scan.files, otherEncoding, own, options);
   const chunks = new Map(sources.flatMap(({ target, chunks }) => (chunks === undefined ? [] : [[target.path, chunks] as const])));
@@ -143,19 +143,19 @@ interface DescribedFile {
 
 type OnProgress = PublishOptions['onProgress'];
 
-async function describeSources(files: readonly SourceFile[], chunkFrom: number, onProgress: OnProgress): Promise<DescribedFile[]> {
+function describeSources(files: readonly SourceFile[], chunkFrom: number, onProgress: OnProgress): DescribedFile[] {
   const step = progressOf(
     'reading',
     files.reduce((sum, { size }) => sum + size, 0),
     onProgress,
   );
-  return forEachConcurrently(files, async (source) => {
+  return files.map((source) => {
     const text = new Utf8Detector();
     const chunks = source.size >= chunkFrom && !isDocument(source.path) ? new ChunkHasher() : undefined;
-    const digest = await describeFile(source.file, (chunk) => {
-      text.see(chunk);
-      chunks?.see(chunk);
-      step(chunk.length);
+    const digest = describeFile(source.file, (piece) => {
+      text.see(piece);
+      chunks?.see(piece);
+      step(piece.length);
     });
     return { source, target: { path: source.path, ...digest }, isUtf8: text.end(), ...(chunks && { chunks: chunks.end() }) };
   });

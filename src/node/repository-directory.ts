@@ -1,9 +1,12 @@
-import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { createReadStream, readFileSync, statSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { MetadataStore } from '../tuf/updater.js';
 import { isSystemError } from './publisher-error.js';
+
+/** Bytes up to which a file is read at once. */
+const SMALL = 2 ** 20;
 
 /** Where a client of the directory believes it is: a name that no resolver knows, so that nothing can leave this process. */
 const ORIGIN = 'https://repository.invalid/';
@@ -29,7 +32,10 @@ export function directoryFetch(
     if (bytes !== undefined) return new Response(Buffer.from(bytes));
     const file = join(folder, path);
     try {
-      if (!(await stat(file)).isFile()) return new Response(null, { status: 404 });
+      const found = statSync(file);
+      if (!found.isFile()) return new Response(null, { status: 404 });
+      // Of an app's thousands of small files each stream would cost more than what is in it.
+      if (found.size <= SMALL) return new Response(readFileSync(file));
     } catch (error) {
       if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return new Response(null, { status: 404 });
       throw error;

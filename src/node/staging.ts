@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from './folders.js';
@@ -14,6 +13,10 @@ const OWNER = 'process';
  */
 export class Staging {
   readonly #folder: string;
+  /** How many were given away. */
+  #paths = 0;
+  /** Folders that are there. */
+  readonly #made = new Set<string>();
 
   private constructor(folder: string) {
     this.#folder = folder;
@@ -42,7 +45,19 @@ export class Staging {
 
   /** @returns an absolute path that nothing has yet */
   newPath(): string {
-    return join(this.#folder, randomBytes(8).toString('hex'));
+    return join(this.#folder, String(this.#paths++));
+  }
+
+  /**
+   * Makes a folder to rename files into, unless it has been made already.
+   *
+   * @param folder absolute path
+   * @throws `bad-output`
+   */
+  async makeFolder(folder: string): Promise<void> {
+    if (this.#made.has(folder)) return;
+    await makeFolder(folder);
+    this.#made.add(folder);
   }
 
   /** Removes the folder and what is in it. */

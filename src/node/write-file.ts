@@ -1,9 +1,8 @@
-import { createReadStream } from 'node:fs';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { closeSync, fsync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { promisify } from 'node:util';
 import type { FileDigest } from '../tuf/file.js';
 import { describeFile } from './describe-file.js';
-import { makeFolder } from './folders.js';
 import { isSystemError, PublisherError } from './publisher-error.js';
 import type { Staging } from './staging.js';
 
@@ -19,14 +18,14 @@ export type Written = 'written' | 'unchanged';
  * @throws `bad-output` when it cannot be written
  */
 export async function writeIfChanged(staging: Staging, path: string, bytes: Uint8Array): Promise<Written> {
-  if (await holds(path, bytes)) return 'unchanged';
-  await replace(staging, path, (file) => file.writeFile(bytes));
+  if (holds(path, bytes)) return 'unchanged';
+  await replace(staging, path, (descriptor) => writeAll(descriptor, bytes));
   return 'written';
 }
 
 /**
- * Copies a file to where its hash says it belongs. What is there already is believed only after it has been hashed, and so is the copy: a
- * build that still writes while it is published is an error, not a broken release.
+ * Copies a file to where its hash says it belongs. What is there already is believed only after it has been hashed, and what is copied is hashed
+ * again: a build that still writes while it is published is an error, not a broken release.
  *
  * @param staging where to write it first
  * @param source file to copy
@@ -35,11 +34,10 @@ export async function writeIfChanged(staging: Staging, path: string, bytes: Uint
  * @throws `bad-input` when the file is no longer what it was, `bad-output` when it cannot be written
  */
 export async function copyIfChanged(staging: Staging, source: string, path: string, digest: FileDigest): Promise<Written> {
-  if (await isFile(path, digest)) return 'unchanged';
-  await replace(staging, path, async (file, temporary) => {
-    // Each call goes on where the last one ended.
-    for await (const chunk of createReadStream(source) as AsyncIterable<Buffer>) await file.writeFile(chunk);
-    if (!(await isFile(temporary, digest))) {
+  if (isFile(path, digest)) return 'unchanged';
+  await replace(staging, path, (descriptor) => {
+    const copied = describeFile(source, (piece) => writeAll(descriptor, piece));
+    if (copied.length !== digest.length || copied.hashes.sha256 !== digest.hashes.sha256) {
       throw new PublisherError(
         'bad-input',
         `${source} changed while it was published; wait until the build has finished, then publish again.`,
@@ -49,35 +47,39 @@ export async function copyIfChanged(staging: Staging, source: string, path: stri
   return 'written';
 }
 
-type Handle = Awaited<ReturnType<typeof open>>;
+const flush = promisify(fsync);
 
 /** Writes a temporary file, flushes it, and renames it into place. */
-async function replace(staging: Staging, path: string, fill: (file: Handle, temporary: string) => Promise<void>): Promise<void> {
+async function replace(staging: Staging, path: string, fill: (descriptor: number) => void): Promise<void> {
   const folder = dirname(path);
-  await makeFolder(folder);
+  await staging.makeFolder(folder);
   const temporary = staging.newPath();
   try {
-    const file = await open(temporary, 'wx', 0o644);
+    const descriptor = openSync(temporary, 'wx', 0o644);
     try {
-      await fill(file, temporary);
+      fill(descriptor);
       // Without this a power cut may leave a renamed but empty file. (In which order the renames reach the disk is the file system's.)
-      await file.sync();
+      await flush(descriptor);
     } finally {
-      await file.close();
+      closeSync(descriptor);
     }
-    await rename(temporary, path);
+    renameSync(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    rmSync(temporary, { force: true });
     if (error instanceof PublisherError) throw error;
     const why = error instanceof Error ? error.message : String(error);
     throw new PublisherError('bad-output', `${basename(path)} cannot be written to ${folder}: ${why}`, error);
   }
 }
 
-async function holds(path: string, bytes: Uint8Array): Promise<boolean> {
+/** A disk that is nearly full takes a part. */
+function writeAll(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+}
+
+function holds(path: string, bytes: Uint8Array): boolean {
   try {
-    if ((await stat(path)).size !== bytes.length) return false;
-    return (await readFile(path)).equals(bytes);
+    return isOfSize(path, bytes.length) && readFileSync(path).equals(bytes);
   } catch (error) {
     // A folder in the way is not the file; the rename then says so.
     if (isSystemError(error, 'ENOENT') || isSystemError(error, 'EISDIR') || isSystemError(error, 'ENOTDIR')) return false;
@@ -85,12 +87,15 @@ async function holds(path: string, bytes: Uint8Array): Promise<boolean> {
   }
 }
 
-async function isFile(path: string, digest: FileDigest): Promise<boolean> {
+function isFile(path: string, digest: FileDigest): boolean {
   try {
-    if ((await stat(path)).size !== digest.length) return false;
-    return (await describeFile(path)).hashes.sha256 === digest.hashes.sha256;
+    return isOfSize(path, digest.length) && describeFile(path).hashes.sha256 === digest.hashes.sha256;
   } catch (error) {
     if (isSystemError(error, 'ENOENT') || isSystemError(error, 'EISDIR') || isSystemError(error, 'ENOTDIR')) return false;
     throw error;
   }
+}
+
+function isOfSize(path: string, size: number): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.size === size;
 }
