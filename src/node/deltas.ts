@@ -11,7 +11,7 @@ const BASES = 8;
 
 /**
  * Writes deltas to new targets metadata from the versions before it, as far as the output folder has them. A version that somebody has tampered
- * with costs its delta, no more: the name carries its hash, which no client asks for.
+ * with, or which is damaged, costs its delta, no more: the name carries its hash, which no client asks for.
  *
  * @param output the output folder
  * @param metadata what the release changed
@@ -23,9 +23,19 @@ export async function writeDeltas(output: Output, metadata: readonly MetadataFil
     for (let before = version - 1; before > 0 && before >= version - BASES; before--) {
       const base = await readIfPresent(join(output.folder, METADATA_FOLDER, `${before}.targets.json`));
       if (!base) continue;
-      const delta = makeDelta(base, bytes);
+      const delta = deltaOf(base, bytes);
       // A client asks for no longer ones, which save little.
-      if (delta.length < bytes.length / 2) await output.write(METADATA_FOLDER + (await deltaName('targets', version, base)), delta);
+      if (delta && delta.length < bytes.length / 2)
+        await output.write(METADATA_FOLDER + (await deltaName('targets', version, base)), delta);
     }
+  }
+}
+
+/** Of what is no text there is none. */
+function deltaOf(base: Uint8Array, bytes: Uint8Array): Uint8Array | undefined {
+  try {
+    return makeDelta(base, bytes);
+  } catch {
+    return undefined;
   }
 }

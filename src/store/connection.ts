@@ -85,7 +85,10 @@ export class Connection {
     this.#isDown = true;
     this.#triedAt = Number.POSITIVE_INFINITY;
     try {
-      (await opening)?.close();
+      await opening?.then(
+        (database) => database.close(),
+        () => {},
+      );
       await inTime(deleteDB(this.#name), OPEN_WITHIN);
     } catch (cause) {
       throw new VouchsafeError('storage', `The browser’s storage failed: ${cause}`, {}, cause);

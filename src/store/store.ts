@@ -20,6 +20,9 @@ type Change = {
   [Name in keyof SmallStores]: readonly [name: Name, key: SmallStores[Name]['key'], value: SmallStores[Name]['value'] | undefined];
 }[keyof SmallStores];
 
+/** As `byId` has it. */
+const STAGED = 'state staged';
+
 /** Enough to see what an attack did; bounded, because a page script can cause violations at will. */
 const VIOLATIONS_KEPT = 100;
 
@@ -113,8 +116,19 @@ export class Store implements MetadataStore {
   }
 
   /** Keeps a release and makes it the staged one. @throws `quota` */
-  stage(key: string, record: ReleaseRecord): Promise<void> {
-    return this.#write(['releases', key, record], ['state', 'staged', key]);
+  async stage(key: string, record: ReleaseRecord): Promise<void> {
+    const before = this.#memory.get(STAGED);
+    try {
+      await this.#write(['releases', key, record], ['state', 'staged', key]);
+    } catch (error) {
+      // When there is room again its files may be gone: it must not be staged then, by what was left to be saved.
+      for (const id of [STAGED, `releases ${key}`]) {
+        this.#unsaved.delete(id);
+        this.#memory.delete(id);
+      }
+      if (before) this.#memory.set(STAGED, before);
+      throw error;
+    }
   }
 
   /** Makes a release that is kept the active one: old or new, whole, whenever the worker is killed. @throws `quota` */
@@ -157,7 +171,8 @@ export class Store implements MetadataStore {
     const drawn = Number(this.#memory.get('state lot')?.[2]);
     if (Number.isInteger(drawn) && drawn >= 0 && drawn < 100) return drawn;
     const lot = (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) % 100;
-    await this.#write(['state', 'lot', `${lot}`]);
+    // Without room it is in memory at least, for this life.
+    await this.#write(['state', 'lot', `${lot}`]).catch(() => {});
     return lot;
   }
 

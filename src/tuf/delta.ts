@@ -39,7 +39,8 @@ export function applyDelta(base: Uint8Array, delta: Uint8Array, length: number):
       bytes.set(piece, size);
       size += piece.length;
     }
-    return bytes.subarray(0, size);
+    // A copy: of a view all that it is a view of would be stored.
+    return bytes.slice(0, size);
   } catch (error) {
     throw new VouchsafeError('malformed', 'This is no delta of metadata.', {}, error);
   }

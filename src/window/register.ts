@@ -118,7 +118,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   readonly #end = new AbortController();
   /** Id of the release that `staged` was dispatched for. */
   #toldStaged: string | undefined;
-  /** Asked for in time: who takes over from the worker would name another, or none. */
+  /** As the worker said when the page began: who takes over from it would name another, or none. */
   #reportsTo: ReportsTo | undefined;
 
   constructor(connection: Connection, options: RegisterOptions, isPastTheWorker: boolean) {
@@ -141,11 +141,8 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
     return this.#connection.registration;
   }
 
-  async status(): Promise<Status> {
-    const status = await this.#connection.ask({ vouchsafe: 'status' });
-    const { reporting, active } = status;
-    this.#reportsTo = reporting === undefined ? undefined : { url: reporting, release: active?.id ?? '' };
-    return status;
+  status(): Promise<Status> {
+    return this.#connection.ask({ vouchsafe: 'status' });
   }
 
   update(): Promise<UpdateResult> {
@@ -176,6 +173,8 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
     if (isPastTheWorker)
       await this.#report(uncontrolled('A page was loaded past the worker, as by a hard reload.', 'no controller'));
     const [status] = await Promise.all([this.status(), this.#watch.inspect()]);
+    const { reporting, active } = status;
+    if (reporting !== undefined) this.#reportsTo = { url: reporting, release: active?.id ?? '' };
     if (status.staged) this.#tellStaged(status.staged);
     if (persist && status.active) await askToPersist();
   }

@@ -128,6 +128,7 @@ export class WorkerWatch {
     this.#asking = asking;
     askWorker(voucher, { vouchsafe: 'vet' }, asking.signal).then(
       (vet) => {
+        if (this.#signal.aborted) return;
         this.#asking = undefined;
         this.vetted(vet);
         if (this.#isVouched) this.#letTakeOver(incoming);
@@ -138,8 +139,9 @@ export class WorkerWatch {
 
   #letTakeOver(incoming: ServiceWorker): void {
     const tell = () => {
-      if (incoming.state === 'installed') incoming.postMessage({ vouchsafe: 'take-over' });
-      else if (incoming.state !== 'installing') stop();
+      // No longer, when it is looked at anew, or was found to be another one after all.
+      if (!this.#isVouched || !/^install/.test(incoming.state)) stop();
+      else if (incoming.state === 'installed') incoming.postMessage({ vouchsafe: 'take-over' });
     };
     const timer = setInterval(tell, TELL_AGAIN_AFTER);
     const stop = () => clearInterval(timer);

@@ -36,7 +36,7 @@ export interface AnswerParts {
 /**
  * Answers a request from the release that its page is of.
  *
- * The answer is a response whose body was hashed just now and whose headers are all signed, or the network's for data from elsewhere.
+ * The answer is a response whose body was checked and whose headers are all signed, or the network's for data from elsewhere.
  *
  * @param event the request
  * @param parts what answers are made from
@@ -72,13 +72,10 @@ export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Res
  * @param parts what answers are made from
  * @returns the file, or why the request is refused; undefined when there is nothing to verify: data from elsewhere, a redirect, an icon that is not there
  */
-export function expectedFile(
-  release: Release,
-  request: Request,
-  { config, scope }: AnswerParts,
-): TargetFile | VouchsafeError | undefined {
+export function expectedFile(release: Release, request: Request, parts: AnswerParts): TargetFile | VouchsafeError | undefined {
+  const { config, scope } = parts;
   const wanted = routeRequest(request, scope, config.passthrough);
-  if (wanted === 'network') return undefined;
+  if (wanted === 'network' || isReport(request, parts)) return undefined;
   if (wanted instanceof VouchsafeError) return wanted;
   if (wanted === 'external') return externalFile(release, request);
   const route = routeIn(release, new URL(request.url).pathname, wanted, scope);
@@ -88,7 +85,7 @@ export function expectedFile(
 }
 
 /** What a locked page sends by itself to where the signers want it, which may be a path of this site. */
-function isReport({ method, destination, url }: Request, { releases, scope }: AnswerParts): boolean {
+export function isReport({ method, destination, url }: Request, { releases, scope }: AnswerParts): boolean {
   const endpoint = releases.active?.manifest.reporting?.url;
   return method === 'POST' && destination === '' && endpoint !== undefined && new URL(endpoint, scope).href === url;
 }

@@ -78,7 +78,8 @@ export class ChunkSource {
     const hash = this.#chunks.sha256[index] ?? '';
     try {
       const stored = (await this.#isStored(hash)) && (await this.#ports.loadFile(hash));
-      if (stored) return await this.#checked(stored, index);
+      // A copy: whoever reads the stream inside this worker may write to what it gets, and it is a view of what others are served from.
+      if (stored) return (await this.#checked(stored, index)).slice();
     } catch (error) {
       this.#ports.onDamage(error);
     }

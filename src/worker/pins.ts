@@ -119,7 +119,8 @@ export class Pins {
   async open(): Promise<{ readonly clients: ReadonlyMap<string, number>; readonly names: ReadonlySet<string> }> {
     const listed = new Set((await this.#matchAll()).map(({ id }) => id));
     const isOpen = (name: string, { time }: Pin): boolean =>
-      listed.has(name) || time > Date.now() - (this.#listed.has(name) ? LISTED_BEFORE : ON_ITS_WAY);
+      // Both ways: a script of the page can write any time down, and a clock can go back.
+      listed.has(name) || Math.abs(Date.now() - time) < (this.#listed.has(name) ? LISTED_BEFORE : ON_ITS_WAY);
     const clients = new Map<string, number>();
     const gone: string[] = [];
     for (const [name, pin] of [...this.#pins]) {

@@ -224,6 +224,8 @@ export class Releases {
     const release = this.#staged;
     if (!release) return undefined;
     await this.#store.activate(release.key);
+    // An update and a navigation may both have begun.
+    if (this.#active === release) return release;
     if (this.#active) {
       this.#others.set(this.#active.key, this.#active.record);
       this.#restored.set(this.#active.key, Promise.resolve(this.#active));
@@ -255,7 +257,9 @@ export class Releases {
       // The last one's metadata stays: what an attacker would most like to serve should be recognised.
       if (key !== last) this.#others.delete(key);
     }
-    await this.#store.keep(new Set(this.#others.keys()), names);
+    // The active one, too: while there is no room to say that another is, the store names that one already.
+    const current = [this.#active, this.#staged].flatMap((release) => release?.key ?? []);
+    await this.#store.keep(new Set([...this.#others.keys(), ...current]), names);
     const pinned = await Promise.all([...clients.keys()].map((key) => this.get(key)));
     // Which files a release has that cannot be opened, nobody can say; it may be one that only cannot be read at the moment.
     if (!this.#active || [...clients.keys()].some((key, i) => !pinned[i] && this.#others.has(key))) return false;

@@ -54,11 +54,12 @@ export async function comparisonFor(
     await updates.activateForNavigation();
     event.waitUntil(updates.lookSoon());
   }
-  // The release of a page may be there no more: then there is nothing to compare with, but what is enforced still is.
+  // The release of a page may be there no more: then there is nothing to compare with, but what the active one enforces still is.
   const release = isDocument ? releases.active : await releases.ofRequest(event, () => true).catch(() => undefined);
-  const file = release && expectedFile(release, request, parts);
+  const rules = release ?? releases.active;
+  const file = rules && expectedFile(rules, request, parts);
   const paths = [askedPath(request, scope), file && 'path' in file ? file.path : ''];
-  const enforced = (release ?? releases.active)?.manifest.enforce ?? [];
+  const enforced = rules?.manifest.enforce ?? [];
   if (enforced.some((pattern) => paths.some((path) => path === undefined || matches(pattern, path)))) return 'enforced';
   if (release && event.resultingClientId) event.waitUntil(releases.pins.pin(event, release.key));
   return (response) => {

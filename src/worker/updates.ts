@@ -217,7 +217,7 @@ export class Updates {
     const id = await releaseId(metadata);
     // Which release is staged and which active is only clear when none is on its way from one to the other.
     await this.#activating;
-    const renewed = await releases.renew(id, metadata);
+    const renewed = await this.#makingRoom(() => releases.renew(id, metadata));
     if (renewed === 'active') {
       await this.#replaceLost();
       return { outcome: 'current' };

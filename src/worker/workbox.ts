@@ -2,7 +2,7 @@ import type { RouteHandlerObject, WorkboxPlugin } from 'workbox-core/types.js';
 import type { WorkerConfig } from '../release/config.js';
 import { headersFor } from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
-import { answer, expectedFile, releaseFor } from './answerer.js';
+import { answer, expectedFile, isReport, releaseFor } from './answerer.js';
 import { checkedBody } from './checked-body.js';
 import { partsOf } from './parts.js';
 import { refusalResponse, toRefusal } from './refusal.js';
@@ -67,8 +67,10 @@ export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
       },
       // The answer to a navigation preload comes past `fetchDidSucceed`. Which response it became, once other plugins had it, nobody can say.
       handlerWillRespond: async ({ request, response, event }) => {
+        // First: a preload that never comes must not keep back what was checked.
+        if (checked.has(response)) return response;
         const preloaded = event instanceof FetchEvent && (await Promise.resolve(event.preloadResponse).catch(() => undefined));
-        if (!preloaded || checked.has(response)) return response;
+        if (!preloaded) return response;
         return check(request, response, event).catch((error) => {
           record(error, event);
           return refusalResponse(request, toRefusal(error), parts.scope);
@@ -102,7 +104,7 @@ async function verified(request: Request, response: Response, event: ExtendableE
   checkIsRequest(event);
   const { config, scope, releases } = parts;
   const wanted = routeRequest(request, scope, config.passthrough);
-  if (wanted === 'network') return response;
+  if (wanted === 'network' || isReport(request, parts)) return response;
   const purpose = wanted === 'document' || wanted === 'frame' ? wanted : 'subresource';
   await releases.open();
   // Unregistered by the signers; until its last page has gone the worker is still asked.

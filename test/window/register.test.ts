@@ -161,17 +161,26 @@ describe('a worker that was replaced', () => {
     expect(evil.sent).toEqual([]);
   });
 
-  it('is reported by the page, once, to where the worker said that it reports to while it was there', async () => {
+  it('is reported by the page, once, to where the worker said that it reports to when the page began', async () => {
+    // The last thing that it does when it begins.
+    const begun = async (options: RegisterOptions = {}): Promise<Vouchsafe> => {
+      const { vouchsafe, heard } = await open(options);
+      await vi.waitFor(() => expect(heard).toEqual([['staged', STAGED]]));
+      return vouchsafe;
+    };
+    status = sampleStatus(0, { staged: STAGED });
     const fetched = vi.fn<typeof fetch>(async () => Promise.reject(new TypeError('refused')));
     vi.stubGlobal('fetch', fetched);
-    await (await open()).vouchsafe.status();
+    await begun();
     container.change(evil);
     expect(fetched).not.toHaveBeenCalled();
 
     container.change(worker);
-    status = sampleStatus(0, { reporting: 'https://reports.test/' });
-    await (await open()).vouchsafe.status();
-    await (await open({ replaced: 'report' })).vouchsafe.status();
+    status = sampleStatus(0, { staged: STAGED, reporting: 'https://reports.test/' });
+    const pages = [await begun(), await begun({ replaced: 'report' })];
+    // Who takes over says something else before it is found out.
+    status = sampleStatus(0);
+    for (const vouchsafe of pages) await vouchsafe.status();
     container.change(evil);
     container.change(new FakeWorker(`${SCOPE}evil-2.js`));
     expect(fetched).toHaveBeenCalledTimes(1);
