@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { directoryFetch, METADATA_URL, MemoryStore, TARGETS_URL } from '../../src/node/repository-directory.js';
 import { Updater } from '../../src/tuf/updater.js';
@@ -54,4 +54,17 @@ test('clients up to eight releases behind get targets metadata as a delta of a k
       expect(bytes.at(-1)).toBeLessThan(2_500);
     }
   }
+});
+
+test('a damaged version of the targets metadata costs its delta, and stops no release', async () => {
+  const workspace = await Workspace.make({ 'index.html': '<h1>App</h1>', ...files });
+  await workspace.published();
+  await workspace.write('app', { 'assets/7.js': 'run("two")' });
+  await workspace.publish();
+  await writeFile(workspace.path('out/vouchsafe/metadata/1.targets.json'), new Uint8Array([0xff, 0x2c]));
+  await workspace.write('app', { 'assets/7.js': 'run("three")' });
+  await workspace.publish();
+  const names = await readdir(workspace.path('out/vouchsafe/metadata/deltas'));
+  expect(names.filter((name) => name.endsWith('.3.targets.json'))).toHaveLength(1);
+  await workspace.refresh(new MemoryStore());
 });

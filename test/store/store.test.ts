@@ -341,6 +341,30 @@ describe('a database that cannot be used', () => {
     expect(await newStore().loadState()).toMatchObject({ pins: new Map(), activation: 'prompt' });
   });
 
+  it('C8 that is full draws a lot all the same', async () => {
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+      throw new DOMException('full', 'QuotaExceededError');
+    });
+    const lot = await store.lot();
+    expect(lot).toBeLessThan(100);
+    expect(await store.lot()).toBe(lot);
+  });
+
+  it('C8 that was full does not stage later what could not be staged then', async () => {
+    const record = { rootVersion: 1, timestamp: bytes('t'), snapshot: bytes('s'), targets: bytes('g') };
+    await store.stage('1-a', record);
+    const full = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
+      throw new DOMException('full', 'QuotaExceededError');
+    });
+    await expect(store.stage('2-b', record)).rejects.toMatchObject({ code: 'quota' });
+    full.mockRestore();
+    await store.saveRole('timestamp', bytes('x'));
+    for (const life of [store, newStore()]) {
+      const { staged, releases } = await life.loadState();
+      expect([staged, [...releases.keys()]]).toEqual(['1-a', ['1-a']]);
+    }
+  });
+
   it('forgets everything when told to', async () => {
     await store.saveRole('timestamp', bytes('x'));
     await store.saveFiles(files('ab'));

@@ -58,6 +58,12 @@ test('a delta makes any document from any other, also cut within characters, mov
   }
 });
 
+test('what a delta makes takes no more room than it has bytes, whatever it might have had', () => {
+  const made = applyDelta(utf8('old'), utf8('["new ",[0,3]]'), 1_000_000);
+  expect(made).toEqual(utf8('new old'));
+  expect(made.buffer.byteLength).toBe(7);
+});
+
 test('where no delta is, or one that is wrong, the whole document is asked for and is the signed one', async () => {
   const { simulator, store, base, bytes, name, refresh } = await twoReleases();
   const lies: Record<string, Uint8Array | undefined> = {

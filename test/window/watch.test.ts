@@ -62,6 +62,32 @@ describe('a new worker script', () => {
     expect(replaced).toMatchObject([{ code: 'verifier-replaced', facts: { url: SCRIPT } }]);
   });
 
+  it('that is found not signed after all is no longer told to take over', async () => {
+    old.answer = vetsAs({ isSigned: true });
+    const watching = await watch();
+    const next = incomer();
+    registration.find(next);
+    await vi.waitFor(() => expect(old.sent).toHaveLength(1));
+    await settled();
+    watching.vetted({ isSigned: false, refusal: { code: 'verifier-replaced', message: 'Not the signed one.', facts: {} } });
+    expect(replaced).toHaveLength(1);
+    next.become('installed');
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(next.sent).toEqual([]);
+  });
+
+  it('whose signatures are looked up when the watch has ended is told nothing', async () => {
+    old.answer = vetsAs({ isSigned: true });
+    await watch();
+    const next = incomer();
+    registration.find(next);
+    end.abort();
+    next.become('installed');
+    await settled();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(next.sent).toEqual([]);
+  });
+
   it('that the old worker found not signed is told at once, before it takes over', async () => {
     const refusal: Refusal = { code: 'verifier-replaced', message: 'Not the signed one.', facts: { actual: 'sha256 00' } };
     old.answer = vetsAs({ isSigned: false, refusal });

@@ -119,6 +119,14 @@ describe('ChunkSource', () => {
     ]);
   });
 
+  test('C7 hands on copies of what is stored: who writes to them alters nothing for others', async () => {
+    put(0);
+    const source = sourceOf();
+    (await source.read(0)).fill(0);
+    expect(await source.read(0)).toEqual(file.slice(0, 10));
+    expect(damage).toEqual([]);
+  });
+
   test('A13 throws what the first mirror did when none has the file', async () => {
     const withheld = async () => new Response(null, { status: 404 });
     const source = sourceOf(file.length - 1, {

@@ -116,6 +116,11 @@ describe('Pins', () => {
     expect(await pins.ofRequest(request(''), 'two')).toEqual(['two']);
   });
 
+  it('takes no page for open because of a time that has not come yet', async () => {
+    pins.load(new Map([['tab', { release: 'one', time: Date.now() + 1e9 }]]));
+    expect((await pins.open()).clients).toEqual(new Map());
+  });
+
   it('believes what it knows over what is stored', async () => {
     await pins.pin(navigation('tab'), 'one');
     pins.load(

@@ -3,7 +3,7 @@ import { deleteDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Store } from '../../src/store/store.js';
 import { RepositorySimulator, START } from '../repository-simulator.js';
-import { manifestWith, SCOPE, SimulatedBrowser } from './simulated-worker.js';
+import { fetchEvent, manifestWith, SCOPE, SimulatedBrowser } from './simulated-worker.js';
 
 let repository: RepositorySimulator;
 let browser: SimulatedBrowser;
@@ -139,6 +139,47 @@ describe('a store that comes back', () => {
 });
 
 describe('no room', () => {
+  it('C8 C14 to say which release is active: the one that pages are on is kept, also for the next life', async () => {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    const before = releases.active?.key ?? '';
+    const { event } = fetchEvent('', { mode: 'navigate', destination: 'document' });
+    browser.clients = [{ id: 'tab', url: SCOPE.href }];
+    await releases.pins.pin(Object.assign(event, { resultingClientId: 'tab' }), before);
+    await release('two');
+    expect(await updates.update()).toMatchObject({ outcome: 'staged' });
+    const { put } = IDBObjectStore.prototype;
+    let isFull = true;
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, ...record) {
+      if (isFull && this.name === 'state') throw new DOMException('full', 'QuotaExceededError');
+      return put.apply(this, record);
+    });
+    const collect = releases.collect.bind(releases);
+    vi.spyOn(releases, 'collect').mockImplementation(async (isShort) => {
+      await collect(isShort);
+      isFull = false;
+      return true;
+    });
+    expect(await updates.activate()).toMatchObject({ id: releases.active?.id });
+    expect(releases.active?.key).not.toBe(before);
+    const life = browser.start();
+    await life.releases.open();
+    expect(await life.releases.get(before)).toMatchObject({ key: before });
+  });
+
+  it('C9 an update and a navigation that activate at once make one release active, and the other one the one before', async () => {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    const before = releases.active?.id;
+    await release('two');
+    await updates.update();
+    await Promise.all([releases.activate(), releases.activate()]);
+    await releases.collect();
+    const older = await releases.older('index.html');
+    expect(new Set(older.map(({ hashes }) => hashes.sha256)).size).toBe(2);
+    expect(releases.active?.id).not.toBe(before);
+  });
+
   it('C8 for new metadata: files that no page needs make room, and it is saved', async () => {
     const { releases, updates } = browser.start();
     await updates.update();

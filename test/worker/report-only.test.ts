@@ -57,19 +57,31 @@ describe('a worker that only reports', () => {
   });
 
   it('enforces also for a page whose release is gone, and compares a page that is opened with the active one', async () => {
+    await repository.release({
+      'vouchsafe.json': manifestWith({
+        enforce: ['console.html', 'admin/**'],
+        navigation: { index: 'index.html', clean_urls: true },
+      }),
+      'index.html': 'index',
+      'app.js': 'app',
+      'console.html': 'console',
+    });
     const parts = browser.start({ reportOnly: true });
     await parts.updates.update();
     const { event: opening } = fetchEvent('', { mode: 'navigate', destination: 'document' });
     await parts.releases.pins.pin(Object.assign(opening, { resultingClientId: 'tab' }), '9-gone');
-    for (const path of ['', 'app.js', 'admin/evil.js']) repository.files.set(new URL(path, SCOPE).pathname, utf8('network'));
-    const answered = async (path: string, how = {}) => {
+    for (const path of ['', 'app.js', 'admin/evil.js', 'console'])
+      repository.files.set(new URL(path, SCOPE).pathname, utf8('network'));
+    const answered = async (path: string, how: object = path === 'console' ? { mode: 'navigate', destination: 'iframe' } : {}) => {
       const { event, done } = fetchEvent(path, { ...how, clientId: 'tab' });
       const response = await answerReportOnly(event, parts);
       await done();
       return response.text();
     };
     expect(await answered('app.js')).toBe('network');
-    await expect(answered('admin/evil.js')).rejects.toMatchObject({ code: 'storage' });
+    // Also what leads to an enforced file by another name.
+    for (const path of ['admin/evil.js', 'admin/']) await expect(answered(path), path).rejects.toMatchObject({ code: 'storage' });
+    expect(await answered('console')).toBe('console');
     expect(await parts.violations.list()).toEqual([]);
     expect(await answered('', { mode: 'navigate', destination: 'document' })).toBe('network');
     expect(await parts.violations.list()).toMatchObject([{ code: 'mismatch', facts: { path: 'index.html' } }]);

@@ -80,6 +80,10 @@ describe('the Workbox plugin', () => {
     // Checked already: by this hook, or where the strategy went past the preload.
     expect(await respond(page)).toBe(page);
     expect(await page.text()).toBe('index');
+    // A preload that never comes keeps nothing back that was checked.
+    Object.assign(event, { preloadResponse: new Promise(() => {}) });
+    expect(await respond(page)).toBe(page);
+    Object.assign(event, { preloadResponse: Promise.resolve(preloaded) });
     const evil = await respond(new Response('<script>evil</script>'));
     expect([evil.status, await evil.text()]).toEqual([503, expect.stringContaining('mismatch')]);
     await done();
