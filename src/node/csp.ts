@@ -22,6 +22,8 @@ export interface PolicySources {
   readonly pages: ReadonlyMap<string, string | undefined>;
   /** Target paths by the URL on another origin that they are served for. */
   readonly external: ReadonlyMap<string, string>;
+  /** Where reports go, absolute. A locked page sends one by itself. */
+  readonly reporting?: string | undefined;
 }
 
 /** Policies, as the release manifest has them. */
@@ -129,7 +131,7 @@ export function closedPolicy(text: string): string {
 }
 
 /** What is the same for every page. */
-function base({ paths, external }: PolicySources, { trustedTypes, extend = {} }: CspOptions): Directives {
+function base({ paths, external, reporting }: PolicySources, { trustedTypes, extend = {} }: CspOptions): Directives {
   const directives: Directives = new Map(STRICT.map(([directive, values]) => [directive, [...values]]));
   if (paths.some((path) => /\.wasm$/i.test(path))) directives.get('script-src')?.push("'wasm-unsafe-eval'");
   for (const [url, path] of external) {
@@ -137,6 +139,7 @@ function base({ paths, external }: PolicySources, { trustedTypes, extend = {} }:
     const directive = TYPES_OF_DIRECTIVES.find(([pattern]) => pattern.test(type))?.[1] ?? 'connect-src';
     directives.get(directive)?.push(sourceOf(url));
   }
+  if (reporting !== undefined) directives.get('connect-src')?.push(sourceOf(reporting));
   if (trustedTypes !== undefined) directives.set('require-trusted-types-for', ["'script'"]);
   // `register()` needs one of its own, for the URL of the worker.
   if (Array.isArray(trustedTypes)) directives.set('trusted-types', ['vouchsafe', ...trustedTypes]);

@@ -78,12 +78,12 @@ export async function deliver(
   files: readonly SourceFile[],
   otherEncoding: readonly string[],
   own: OwnFiles,
-  options: DeliveryOptions & Pick<ServingOptions, 'fallback' | 'headers'>,
+  options: DeliveryOptions & Pick<ServingOptions, 'fallback' | 'headers' | 'reporting'>,
 ): Promise<Delivered> {
   const paths = files.map(({ path }) => path);
   const isPlain = checkDelivery(options);
   const external = checkExternal(options.external ?? {}, paths);
-  const { rules, warnings } = await policiesOf(files, otherEncoding, external, options.csp ?? false);
+  const { rules, warnings } = await policiesOf(files, otherEncoding, external, options);
   const enforce = options.enforce ?? [];
   return {
     rules: {
@@ -139,7 +139,7 @@ async function policiesOf(
   files: readonly SourceFile[],
   otherEncoding: readonly string[],
   external: ReadonlyMap<string, string>,
-  csp: boolean | CspOptions,
+  { csp = false, reporting }: DeliveryOptions & Pick<ServingOptions, 'reporting'>,
 ): Promise<ReturnType<typeof policies>> {
   if (csp === false) return { rules: [], warnings: [] };
   const texts = new Map<string, string | undefined>();
@@ -147,7 +147,14 @@ async function policiesOf(
     // TextDecoder, not `toString`: a browser passes over the byte order mark as well.
     if (isPage(path)) texts.set(path, otherEncoding.includes(path) ? undefined : new TextDecoder().decode(await readFile(file)));
   }
-  return policies({ paths: files.map(({ path }) => path), pages: texts, external }, csp === true ? {} : csp);
+  const sources = {
+    paths: files.map(({ path }) => path),
+    pages: texts,
+    external,
+    // Another one is a path of the site itself.
+    reporting: URL.canParse(reporting?.url ?? '') ? reporting?.url : undefined,
+  };
+  return policies(sources, csp === true ? {} : csp);
 }
 
 /** The status page shows what the worker says, under any policy that the app may have: it gets its own, after all others. */

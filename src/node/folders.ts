@@ -105,7 +105,7 @@ async function realPath(path: string): Promise<string> {
   }
 }
 
-/** What was checked of the output holds for where its files are really written, and for what a host that follows links would serve. */
+/** What was checked of the output holds for where our folders in it really are, and for what a host that follows links would serve there. */
 async function checkLinks(folder: string, name: string): Promise<void> {
   for (const part of [REPOSITORY_FOLDER, METADATA_FOLDER, TARGETS_FOLDER]) {
     const path = join(folder, ...part.split('/'));

@@ -27,7 +27,7 @@ export async function deltaName(role: string, version: number, base: Uint8Array)
  * @param base the other version
  * @param delta as it came
  * @param length what the result must have at most, in bytes
- * @throws `malformed` for what is no delta, one that copies what is not there, or makes too much
+ * @throws `malformed` for what is no delta, or makes too much
  */
 export function applyDelta(base: Uint8Array, delta: Uint8Array, length: number): Uint8Array {
   try {

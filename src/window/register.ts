@@ -172,11 +172,16 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
     }
     if (isPastTheWorker)
       await this.#report(uncontrolled('A page was loaded past the worker, as by a hard reload.', 'no controller'));
-    const [status] = await Promise.all([this.status(), this.#watch.inspect()]);
-    const { reporting, active } = status;
-    if (reporting !== undefined) this.#reportsTo = { url: reporting, release: active?.id ?? '' };
+    const [status] = await Promise.all([this.#askStatus(), this.#watch.inspect()]);
     if (status.staged) this.#tellStaged(status.staged);
     if (persist && status.active) await askToPersist();
+  }
+
+  async #askStatus(): Promise<Status> {
+    const status = await this.status();
+    const { reporting, active } = status;
+    if (reporting !== undefined) this.#reportsTo = { url: reporting, release: active?.id ?? '' };
+    return status;
   }
 
   async #look(): Promise<void> {

@@ -63,7 +63,8 @@ export class WorkerWatch {
    * @param vet its answer
    */
   vetted({ isSigned, refusal }: VetResult): void {
-    this.#isVouched = isSigned === true;
+    // That one of several who asked got no answer from the server takes nothing back.
+    if (isSigned !== undefined) this.#isVouched = isSigned;
     if (isSigned === false)
       this.#listener.replaced(refusal ?? this.#replaced('The worker script on the server is not the signed one.'));
   }

@@ -11,6 +11,12 @@ const ON_ITS_WAY = 120_000;
 /** The same of one that was listed before: closed, or for a moment between two processes of the browser. */
 const LISTED_BEFORE = 10_000;
 
+/**
+ * How long (milliseconds) the browser's list of clients is waited for. Firefox asks each client itself, and a web worker that waits for a script of
+ * its own cannot answer: it would wait for us, and we for it.
+ */
+const LISTED_WITHIN = 3_000;
+
 /** What is used of one of the worker's clients. */
 export interface OpenClient {
   readonly id: string;
@@ -82,7 +88,7 @@ export class Pins {
     if (pins.every(({ release }) => release === active)) return [active];
     // No client is named for a frame's document, and in Chromium for what a worker's worker asks for. The page or script that asks is known
     // by its address, which two tabs may share.
-    const asking = await this.#matchAll();
+    const asking = (await this.#matchAll()) ?? [];
     const { referrer } = request;
     const likely = referrer ? asking.filter(({ url }) => url.split('#', 1)[0] === referrer) : this.#ofOneRelease(asking);
     const named = likely.flatMap(({ id }) => this.#pins.get(id) ?? []);
@@ -117,7 +123,8 @@ export class Pins {
    *   all pins that are left
    */
   async open(): Promise<{ readonly clients: ReadonlyMap<string, number>; readonly names: ReadonlySet<string> }> {
-    const listed = new Set((await this.#matchAll()).map(({ id }) => id));
+    // Without a list nobody is gone.
+    const listed = new Set((await this.#matchAll())?.map(({ id }) => id) ?? this.#pins.keys());
     const isOpen = (name: string, { time }: Pin): boolean =>
       // Both ways: a script of the page can write any time down, and a clock can go back.
       listed.has(name) || Math.abs(Date.now() - time) < (this.#listed.has(name) ? LISTED_BEFORE : ON_ITS_WAY);
@@ -141,9 +148,12 @@ export class Pins {
     return { clients, names: new Set(this.#pins.keys()) };
   }
 
-  async #matchAll(): Promise<readonly OpenClient[]> {
-    const clients = await this.#clients.matchAll({ type: 'all', includeUncontrolled: true });
-    for (const { id } of clients) if (this.#pins.has(id)) this.#listed.add(id);
+  async #matchAll(): Promise<readonly OpenClient[] | undefined> {
+    const clients = await Promise.race([
+      this.#clients.matchAll({ type: 'all', includeUncontrolled: true }),
+      new Promise<undefined>((resolve) => setTimeout(resolve, LISTED_WITHIN)),
+    ]);
+    for (const { id } of clients ?? []) if (this.#pins.has(id)) this.#listed.add(id);
     return clients;
   }
 

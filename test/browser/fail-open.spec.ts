@@ -194,6 +194,38 @@ test('C8 storage that may not be used is no reason not to run, verified from the
   ).toBe('refused');
 });
 
+test('C8 without storage a web worker that waits for a script of its own gets it from a worker that has just started', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const app = await makeRelease(folder, 'one');
+  await writeFile(
+    join(app, 'late.js'),
+    "onmessage = () => { importScripts('part.js'); postMessage(self.part); }; postMessage('');",
+  );
+  await writeFile(join(app, 'part.js'), "self.part = 'came';");
+  const site = await publishSite(app);
+  const script = await readFile(join(site.out, 'vouchsafe-worker.js'), 'utf8');
+  const body = `Object.defineProperty(self,'indexedDB',{get(){throw new DOMException('no','SecurityError')}});${script}`;
+  site.server.lie({ match: /vouchsafe-worker\.js$/, body, type: 'text/javascript' });
+  await openApp(page, site.url);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  const worker = await page.evaluateHandle(async () => {
+    const started = new Worker('late.js');
+    await new Promise((resolve) => started.addEventListener('message', resolve, { once: true }));
+    return started;
+  });
+  // The next life has no release, and lists its clients while it gets one: in Firefox each client has to say for itself that it is there.
+  await stopWorker(page);
+  const said = worker.evaluate((started) => {
+    const answer = new Promise((resolve) => started.addEventListener('message', ({ data }) => resolve(data)));
+    started.postMessage('');
+    return answer;
+  });
+  expect(await said).toBe('came');
+});
+
 test('a navigation that starts a stopped worker is not sent to the network as well', async ({ page, publishSite }) => {
   const site = await publishSite(FIXTURE_APP);
   await openApp(page, site.url);

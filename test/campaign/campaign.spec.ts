@@ -18,6 +18,8 @@ for (const point of somePoints({ phases, kinds }, points, seed)) {
     // Firefox stops a worker only when it is idle, and nobody can tell it to.
     test.skip(browserName === 'firefox' && (point.kind === 'worker' || point.kind === 'both'), 'no DevTools protocol');
     const hasCome = await killAt(point, { profile, folder, publishSite });
+    // Requests of a phase are counted above; how many there are after a while nobody is sure of.
+    if ('request' in point.moment) expect(hasCome).toBe(true);
     test.skip(!hasCome, 'the moment never came');
   });
 }

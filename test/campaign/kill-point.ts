@@ -28,6 +28,8 @@ const RELEASES_STORED = 3;
 
 /** Milliseconds in which a moment comes, or does not. */
 const COMES_WITHIN = 20_000;
+/** How long (milliseconds) half of an answer takes to get from the server's disk to the browser, amply. */
+const HALF_WITHIN = 50;
 /** How long (milliseconds) a server that dropped is away. */
 const AWAY = 300;
 /** Milliseconds without a request, after which a phase is over. */
@@ -104,7 +106,8 @@ function momentIn(phase: Phase, moment: Moment, { server }: Site): Promise<unkno
     return isHere;
   };
   server.lie({ match, ...(moment.at === 'before' ? { hold: true } : { stall: 0.5 }) });
-  return server.nextRequest(() => isHere);
+  const asked = server.nextRequest(() => isHere);
+  return moment.at === 'before' ? asked : asked.then(() => after(HALF_WITHIN));
 }
 
 /** @returns the page to open the app in: a new one, of the same profile */

@@ -18,7 +18,7 @@ export interface Options {
  */
 export function optionsOf(environment: Readonly<Record<string, string | undefined>>): Options {
   const told = JSON.parse(environment.VOUCHSAFE_CAMPAIGN ?? '{}') as Partial<Options>;
-  const options = { phases: PHASES, kinds: KINDS, points: 60, seed: 1, ...told };
+  const options = { phases: PHASES, kinds: KINDS, points: 84, seed: 1, ...told };
   check('phase', options.phases, PHASES);
   check('kind', options.kinds, KINDS);
   return options;

@@ -25,6 +25,12 @@ const policyOf = (page: string, ...more: [options?: CspOptions, paths?: readonly
 };
 
 describe('the policy of a page', () => {
+  test('lets a locked page report to where the signers want it', () => {
+    const sources = { paths: ['index.html'], pages: new Map([['index.html', '']]), external: new Map<string, string>() };
+    const { rules } = policies({ ...sources, reporting: 'https://reports.example/v1?key=7' }, {});
+    for (const { set } of rules) expect(set['content-security-policy']).toContain("connect-src 'self' https://reports.example/v1;");
+  });
+
   test('without code in it is the strict one, the same for all such pages', () => {
     const { rules, warnings } = make('<script src="a.js"></script><link rel="stylesheet" href="a.css">');
     expect([...rules]).toEqual([

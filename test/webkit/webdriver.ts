@@ -10,17 +10,21 @@ import type { WebKit } from './find-webkit.js';
 
 /** How long the driver may take for one command, in milliseconds. */
 const COMMAND_TIMEOUT = 60_000;
+/** How long a browser may take to start, in milliseconds. Most take two seconds; one in some hundreds never does, and its driver is of no use any more. */
+const START_TIMEOUT = 20_000;
 
 /** WebKit's driver on a screen of its own. It has one session at a time. */
 export class WebDriver {
   readonly #webkit: WebKit;
-  readonly #url: string;
-  readonly #processes: readonly ChildProcess[];
+  readonly #screen: ChildProcess;
+  readonly #environment: NodeJS.ProcessEnv;
+  #url = '';
+  #driver: ChildProcess | undefined;
 
-  private constructor(webkit: WebKit, url: string, processes: readonly ChildProcess[]) {
+  private constructor(webkit: WebKit, screen: ChildProcess, environment: NodeJS.ProcessEnv) {
     this.#webkit = webkit;
-    this.#url = url;
-    this.#processes = processes;
+    this.#screen = screen;
+    this.#environment = environment;
   }
 
   /**
@@ -35,8 +39,7 @@ export class WebDriver {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     });
     const [display] = (await Promise.race([once(screen.stdio[3] as Readable, 'data'), ended(screen)])) as [Buffer];
-    const port = await freePort();
-    const env = {
+    const environment = {
       ...process.env,
       DISPLAY: `:${display.toString().trim()}`,
       GDK_BACKEND: 'x11',
@@ -44,17 +47,25 @@ export class WebDriver {
       XDG_RUNTIME_DIR: home,
       LIBGL_ALWAYS_SOFTWARE: '1',
     };
-    const driver = spawn(webkit.driver, [`--port=${port}`], { env, stdio: 'ignore' });
-    const webdriver = new WebDriver(webkit, `http://127.0.0.1:${port}`, [driver, screen]);
-    await Promise.race([webdriver.#ready(), ended(driver)]);
+    const webdriver = new WebDriver(webkit, screen, environment);
+    await webdriver.#startDriver();
     return webdriver;
   }
 
-  /** Opens a browser that knows nothing yet. */
+  /** Opens a browser that knows nothing yet: with another driver when it does not start with this one. */
   async open(): Promise<Session> {
+    return this.#open().catch(async (error) => {
+      if ((error as Error).name !== 'TimeoutError') throw error;
+      await this.#stopDriver();
+      await this.#startDriver();
+      return this.#open();
+    });
+  }
+
+  async #open(): Promise<Session> {
     const browserOptions = { binary: this.#webkit.browser, args: ['--automation'] };
     const alwaysMatch = { 'webkitgtk:browserOptions': browserOptions };
-    const { sessionId } = (await command(`${this.#url}/session`, 'POST', { capabilities: { alwaysMatch } })) as {
+    const { sessionId } = (await command(`${this.#url}/session`, 'POST', { capabilities: { alwaysMatch } }, START_TIMEOUT)) as {
       sessionId: string;
     };
     return new Session(`${this.#url}/session/${sessionId}`);
@@ -62,10 +73,20 @@ export class WebDriver {
 
   /** Ends both processes. */
   async stop(): Promise<void> {
-    for (const child of this.#processes) {
-      const exit = once(child, 'exit');
-      if (child.kill()) await exit;
-    }
+    await this.#stopDriver();
+    await stopped(this.#screen);
+  }
+
+  async #startDriver(): Promise<void> {
+    const port = await freePort();
+    const driver = spawn(this.#webkit.driver, [`--port=${port}`], { env: this.#environment, stdio: 'ignore' });
+    this.#driver = driver;
+    this.#url = `http://127.0.0.1:${port}`;
+    await Promise.race([this.#ready(), ended(driver)]);
+  }
+
+  async #stopDriver(): Promise<void> {
+    if (this.#driver) await stopped(this.#driver);
   }
 
   async #ready(): Promise<void> {
@@ -116,16 +137,21 @@ export class Session {
   }
 }
 
-async function command(url: string, method: 'POST' | 'DELETE', body?: object): Promise<unknown> {
+async function command(url: string, method: 'POST' | 'DELETE', body?: object, timeout = COMMAND_TIMEOUT): Promise<unknown> {
   const answer = await fetch(url, {
     method,
     ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-    signal: AbortSignal.timeout(COMMAND_TIMEOUT),
+    signal: AbortSignal.timeout(timeout),
   });
   const { value } = (await answer.json()) as { value: unknown };
   if (answer.ok) return value;
   const { error, message } = value as { error: string; message: string };
   throw new Error(`${error}: ${message}`);
+}
+
+async function stopped(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit');
+  if (child.kill()) await exit;
 }
 
 async function ended(child: ChildProcess): Promise<never> {

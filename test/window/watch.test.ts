@@ -161,6 +161,19 @@ describe('a new worker script', () => {
     expect(replaced).toEqual([]);
   });
 
+  it('that was found signed is no replacement because another page could not find out', async () => {
+    old.answer = vetsAs({ isSigned: true });
+    const watching = await watch();
+    const next = incomer();
+    registration.find(next);
+    next.become('installed');
+    await vi.waitFor(() => expect(next.sent).toHaveLength(1));
+    watching.vetted({ isSigned: undefined });
+    container.change(next);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(replaced).toEqual([]);
+  });
+
   it('that another page had vetted is no replacement', async () => {
     const watcher = await watch();
     registration.find(incomer());

@@ -121,6 +121,20 @@ describe('Pins', () => {
     expect((await pins.open()).clients).toEqual(new Map());
   });
 
+  it('C14 goes on when the browser lists no clients: nobody is gone, and who asks is known by the address', async () => {
+    vi.useFakeTimers();
+    pins = new Pins({ matchAll: () => new Promise(() => {}) }, async () => {});
+    await pins.pin(navigation('tab'), 'one');
+    await pins.pin(worker('worker', 'https://app.example/w.js'), 'one');
+    vi.setSystemTime(Date.now() + 200_000);
+    const asked = [pins.open(), pins.ofRequest(request('', 'https://app.example/w.js'), 'two'), pins.ofRequest(request(''), 'two')];
+    await vi.advanceTimersByTimeAsync(3_000);
+    const [open, ofWorker, ofNobody] = await Promise.all(asked);
+    expect(open).toMatchObject({ clients: new Map([['one', 2]]) });
+    expect([ofWorker, ofNobody]).toEqual([['one'], ['two']]);
+    vi.useRealTimers();
+  });
+
   it('believes what it knows over what is stored', async () => {
     await pins.pin(navigation('tab'), 'one');
     pins.load(
