@@ -50,8 +50,13 @@ export function partsOf(config: WorkerConfig): ReplyParts {
     });
   const files = new VerifiedFiles(store, refresher, (path) => releases.older(path), onDamage);
   const chunks = new ChunkedFiles(store, () => urls(config.targets, scope), onDamage, onMirrorFailure);
-  const releases: Releases = new Releases(config, store, violations, clients, (file, consistentSnapshot) =>
-    files.read({ consistentSnapshot }, file),
+  const releases: Releases = new Releases(
+    config,
+    store,
+    violations,
+    clients,
+    (file, consistentSnapshot) => files.read({ consistentSnapshot }, file),
+    (...listed) => refresher().downloadTargetsMetadata(...listed),
   );
   const standDown = async (): Promise<void> => {
     await announce({ vouchsafe: 'stood-down' });

@@ -55,9 +55,9 @@ export async function comparisonFor(
     event.waitUntil(updates.lookSoon());
   }
   // The release of a page may be there no more: then there is nothing to compare with, but what the active one enforces still is.
-  const release = isDocument ? releases.active : await releases.ofRequest(event, () => true).catch(() => undefined);
+  const release = isDocument ? releases.active : await releases.ofRequest(event, async () => true).catch(() => undefined);
   const rules = release ?? releases.active;
-  const file = rules && expectedFile(rules, request, parts);
+  const file = rules && (await expectedFile(rules, request, parts));
   const paths = [askedPath(request, scope), file && 'path' in file ? file.path : ''];
   const enforced = rules?.manifest.enforce ?? [];
   if (enforced.some((pattern) => paths.some((path) => path === undefined || matches(pattern, path)))) return 'enforced';

@@ -23,7 +23,9 @@ export async function verifyRelease(
   onProgress: (progress: Progress) => void,
 ): Promise<VerifyResult> {
   files.reread();
-  const all = [...release.targets.values()].filter(({ path }) => fileRule(release.manifest, path).keep === 'precache');
+  const all = [...(await release.targets.all()).values()].filter(
+    ({ path }) => fileRule(release.manifest, path).keep === 'precache',
+  );
   const totalBytes = all.reduce((sum, { length }) => sum + length, 0);
   const healed: string[] = [];
   const failed: Refusal[] = [];

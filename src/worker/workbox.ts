@@ -115,7 +115,7 @@ async function verified(request: Request, response: Response, event: ExtendableE
     return response;
   }
   const release = await releaseFor(purpose, event, parts);
-  const file = expectedFile(release, request, parts);
+  const file = await expectedFile(release, request, parts);
   if (file instanceof VouchsafeError) throw file;
   // A signed redirect, or a name that browsers guess: the network has no say in either.
   if (!file) return answer(event, parts);
