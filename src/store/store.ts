@@ -221,6 +221,16 @@ export class Store implements MetadataStore {
   }
 
   /**
+   * For what is read once, from its beginning to its end, such as the chunks of a large file.
+   *
+   * @returns as `loadFile`, but each time a copy that is the caller's own. Keeps in memory one pack at most
+   */
+  fileReader(): (hash: string) => Promise<Uint8Array | undefined> {
+    const read = this.#files.reader();
+    return (hash) => read(hash).catch(() => undefined);
+  }
+
+  /**
    * Stores files together, in place of what is stored under their hashes. Without a database they are not kept.
    *
    * @param files by the hash that they were checked against, hex

@@ -25,6 +25,8 @@ export interface AnswerParts {
   readonly files: VerifiedFiles;
   readonly chunks: ChunkedFiles;
   readonly violations: ViolationLog;
+  /** Called with the memory of a body that has been read. Frees it, where nobody but the engine reads answers. */
+  readonly onUsed: (bytes: Uint8Array) => void;
   /** Called for each file that is served. */
   readonly onVerified: () => void;
   /** Looks whether another worker waits to take over. */
@@ -239,7 +241,7 @@ async function bodyOf(
   part: ByteRange,
   release: Release,
   event: FetchEvent,
-  { files, chunks, violations, onVerified }: AnswerParts,
+  { files, chunks, violations, onUsed, onVerified }: AnswerParts,
 ): Promise<BodyInit> {
   const signed = chunksOf(release.manifest, file);
   onVerified();
@@ -253,7 +255,7 @@ async function bodyOf(
   const chunked = { ...part, chunks: signed };
   if (isPage) return (await readPart(chunked, source.read).finally(() => source.stop())) as Uint8Array<ArrayBuffer>;
   const finish = untilEnd(event);
-  return chunkedBody(chunked, source.read, (error) => {
+  return chunkedBody(chunked, source.read, onUsed, (error) => {
     source.stop();
     if (error) event.waitUntil(violations.record(error, 'request'));
     finish();

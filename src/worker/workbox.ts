@@ -30,7 +30,8 @@ export interface VouchsafeForWorkbox {
  * @param config the trusted root and where the repository is
  */
 export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
-  const parts = partsOf(config);
+  // Other code of this worker may clone an answer, and still have to read what another reader is done with.
+  const parts = partsOf(config, () => {});
   attend(parts);
   /** What `verified` returned. */
   const checked = new WeakSet<Response>();
