@@ -115,7 +115,7 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
     await output.write(TARGETS_FOLDER + targetFile(manifestTarget), manifest);
     for (const { name, bytes } of metadata) if (name !== TIMESTAMP) await output.write(METADATA_FOLDER + name, bytes);
     await writeDeltas(output, metadata);
-    // From here on nothing is signed or written that anybody sees before the disk has what it leads to.
+    // Before anything leads there: after a power cut, what a timestamp lists is on the disk.
     await output.flush();
     await check(out, project, previous, targets, timestamp?.bytes, now, options.onProgress);
     for (const { path, bytes } of delivery.site) if (path !== WORKER_SCRIPT) await output.write(path, bytes);
