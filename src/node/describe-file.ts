@@ -45,6 +45,15 @@ export function describeFile(file: string, inspect?: (piece: Buffer) => void): F
   return { length, hashes: { sha256: hash.digest('hex') } };
 }
 
+/**
+ * @param file what `describeFile` found
+ * @param digest what it should be
+ * @returns whether it is that
+ */
+export function isDescribedBy(file: FileDigest, digest: FileDigest): boolean {
+  return file.length === digest.length && file.hashes.sha256 === digest.hashes.sha256;
+}
+
 /** Finds out whether a file is UTF-8, piece by piece. */
 export class Utf8Detector {
   /** The beginning of a character that the last piece ended in the middle of. */

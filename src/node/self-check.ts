@@ -3,7 +3,7 @@ import { MANIFEST_PATH } from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { type FileDigest, inWords, type TargetFile } from '../tuf/file.js';
 import { Updater } from '../tuf/updater.js';
-import { describeFile } from './describe-file.js';
+import { describeFile, isDescribedBy } from './describe-file.js';
 import { describeRefusal } from './describe-refusal.js';
 import { bytesOf, type PreviousRelease } from './previous-release.js';
 import { isSystemError, PublisherError } from './publisher-error.js';
@@ -76,7 +76,7 @@ export async function selfCheck(
 /** What `checkFile` asks of a download, in as much memory for a large file as for a small one. */
 function checkTarget(repository: string, target: TargetFile): void {
   const actual = digestIn(join(repository, 'targets', targetFile(target)));
-  if (actual?.length === target.length && actual.hashes.sha256 === target.hashes.sha256) return;
+  if (actual !== undefined && isDescribedBy(actual, target)) return;
   throw new VouchsafeError('mismatch', `${target.path} is not the one that was signed.`, {
     path: target.path,
     expected: inWords(target),

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { FileDigest } from '../tuf/file.js';
-import { describeFile } from './describe-file.js';
+import { describeFile, isDescribedBy } from './describe-file.js';
 import { flushFiles } from './flush.js';
 import { isSystemError, PublisherError } from './publisher-error.js';
 import type { Staging } from './staging.js';
@@ -43,7 +43,7 @@ export async function writeIfChanged(staging: Staging, path: string, bytes: Uint
 export function copyToNew(source: string, path: string, digest: FileDigest, shown = path): void {
   fillNew(path, shown, (descriptor) => {
     const copied = describeFile(source, (piece) => writeAll(descriptor, piece));
-    if (copied.length !== digest.length || copied.hashes.sha256 !== digest.hashes.sha256) {
+    if (!isDescribedBy(copied, digest)) {
       throw new PublisherError(
         'bad-input',
         `${source} changed while it was published; wait until the build has finished, then publish again.`,
@@ -77,7 +77,7 @@ export function moveTo(temporary: string, path: string): void {
  */
 export function isFile(path: string, digest: FileDigest): boolean {
   try {
-    return isOfSize(path, digest.length) && describeFile(path).hashes.sha256 === digest.hashes.sha256;
+    return isDescribedBy(describeFile(path), digest);
   } catch (error) {
     if (isInTheWay(error)) return false;
     throw error;
@@ -116,7 +116,7 @@ function writeAll(descriptor: number, bytes: Uint8Array): void {
 
 function holds(path: string, bytes: Uint8Array): boolean {
   try {
-    return isOfSize(path, bytes.length) && readFileSync(path).equals(bytes);
+    return statSync(path, { throwIfNoEntry: false })?.size === bytes.length && readFileSync(path).equals(bytes);
   } catch (error) {
     if (isInTheWay(error)) return false;
     throw error;
@@ -126,8 +126,4 @@ function holds(path: string, bytes: Uint8Array): boolean {
 /** A folder in the way is not the file; the rename then says so. */
 function isInTheWay(error: unknown): boolean {
   return isSystemError(error, 'ENOENT') || isSystemError(error, 'EISDIR') || isSystemError(error, 'ENOTDIR');
-}
-
-function isOfSize(path: string, size: number): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.size === size;
 }

@@ -96,7 +96,11 @@ async function measureFolder(
     writeFileSync(join(site, 'data/0/1.txt'), `changed in round ${round}`);
     runs.warm.push(await publish(out));
     rmSync(join(work, out), { recursive: true });
-    progress(`  round ${round + 1} of ${rounds}`);
+    const took = Object.entries(runs).map(([name, all]) => {
+      const last = all.at(-1);
+      return `${name} ${Math.round(typeof last === 'object' ? last.ms : (last ?? 0))} ms`;
+    });
+    progress(`  round ${round + 1} of ${rounds}: ${took.join(', ')}`);
   }
   const sha256sum = spreadOf(runs.sha);
   const copy = spreadOf(runs.copy);
