@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { Chunks } from '../release/manifest.js';
@@ -8,8 +9,11 @@ import { PublisherError } from './publisher-error.js';
 /** Files under way at a time: while one is flushed, others are read. */
 const CONCURRENCY = 8;
 
+/** Most bytes of a file that are in memory at a time. */
+export const PIECE_BYTES = 2 ** 20;
+
 /** What files are read through, one at a time. */
-const PIECE = Buffer.allocUnsafeSlow(2 ** 20);
+const PIECE = Buffer.allocUnsafeSlow(PIECE_BYTES);
 
 /**
  * Length and SHA-256 of a file, read piece by piece so that its size does not matter. (`describe` of `tuf/file` is for bytes in memory.)
@@ -41,29 +45,45 @@ export function describeFile(file: string, inspect?: (piece: Buffer) => void): F
   return { length, hashes: { sha256: hash.digest('hex') } };
 }
 
+/**
+ * @param file what `describeFile` found
+ * @param digest what it should be
+ * @returns whether it is that
+ */
+export function isDescribedBy(file: FileDigest, digest: FileDigest): boolean {
+  return file.length === digest.length && file.hashes.sha256 === digest.hashes.sha256;
+}
+
 /** Finds out whether a file is UTF-8, piece by piece. */
 export class Utf8Detector {
-  readonly #decoder = new TextDecoder('utf-8', { fatal: true });
+  /** The beginning of a character that the last piece ended in the middle of. */
+  #tail: Uint8Array = new Uint8Array();
   #isUtf8 = true;
 
-  /** @param chunk the next bytes of the file */
+  /** @param chunk the next bytes of the file; not kept */
   see(chunk: Buffer): void {
-    if (this.#isUtf8) this.#decode(chunk, { stream: true });
+    if (!this.#isUtf8) return;
+    // A decoder would do this too, and make a text of every file that nobody reads.
+    const bytes = this.#tail.length === 0 ? chunk : Buffer.concat([this.#tail, chunk]);
+    const end = bytes.length - unfinished(bytes);
+    this.#isUtf8 = isUtf8(bytes.subarray(0, end));
+    this.#tail = end === bytes.length ? bytes.subarray(end) : Uint8Array.from(bytes.subarray(end));
   }
 
   /** @returns whether all that was seen is UTF-8 */
   end(): boolean {
-    if (this.#isUtf8) this.#decode(new Uint8Array(), {});
-    return this.#isUtf8;
+    return this.#isUtf8 && this.#tail.length === 0;
   }
+}
 
-  #decode(chunk: Uint8Array, options: { stream?: boolean }): void {
-    try {
-      this.#decoder.decode(chunk, options);
-    } catch {
-      this.#isUtf8 = false;
-    }
+/** @returns how many bytes at the end are the beginning of a character whose other bytes are not there yet: at most three */
+function unfinished(bytes: Uint8Array): number {
+  for (let count = 1; count <= Math.min(3, bytes.length); count++) {
+    const byte = bytes[bytes.length - count] as number;
+    if (byte < 0x80) return 0;
+    if (byte >= 0xc0) return count < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? count : 0;
   }
+  return 0;
 }
 
 /** Bytes of a piece of a large file: enough that its hash costs little room, few enough that the first one is soon there. */

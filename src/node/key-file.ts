@@ -74,15 +74,22 @@ export class PrivateKeyDetector {
   #tail = Buffer.alloc(0);
 
   /**
-   * @param chunk the next bytes of the file
+   * @param chunk the next bytes of the file; not kept
    * @returns whether a private key ends in them
    */
   sees(chunk: Buffer): boolean {
-    // Most pieces do not hold the marker at all, and `includes` on a Buffer is far faster than a text search.
-    const bytes = Buffer.concat([this.#tail, chunk]);
-    this.#tail = Buffer.from(bytes.subarray(-(PRIVATE_KEY_LENGTH - 1)));
-    return bytes.includes(MARKER) && PRIVATE_KEY.test(bytes.toString('latin1'));
+    if (holdsKey(chunk)) return true;
+    // What lies across two pieces: the whole of a large piece need not be copied for that.
+    const seam = Buffer.concat([this.#tail, chunk.subarray(0, PRIVATE_KEY_LENGTH - 1)]);
+    const isInSeam = this.#tail.length > 0 && holdsKey(seam);
+    this.#tail = Buffer.from((chunk.length < PRIVATE_KEY_LENGTH ? seam : chunk).subarray(-(PRIVATE_KEY_LENGTH - 1)));
+    return isInSeam;
   }
+}
+
+/** Most pieces do not hold the marker at all, and `includes` on a Buffer is far faster than a text search. */
+function holdsKey(bytes: Buffer): boolean {
+  return bytes.includes(MARKER) && PRIVATE_KEY.test(bytes.toString('latin1'));
 }
 
 /**

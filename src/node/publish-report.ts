@@ -1,6 +1,6 @@
-import type { Expiry } from '../repository/release.js';
+import type { Expiry, MetadataFile } from '../repository/release.js';
 import type { TargetFile } from '../tuf/file.js';
-import { Metadata } from '../tuf/metadata.js';
+import type { Metadata } from '../tuf/metadata.js';
 import type { TopLevelRole } from '../tuf/root.js';
 import type { PreviousRelease } from './previous-release.js';
 import type { Project } from './project.js';
@@ -44,7 +44,7 @@ interface Outcome {
   readonly lives: Expiry;
   readonly project: Project;
   readonly previous: PreviousRelease | undefined;
-  readonly metadata: readonly { readonly name: string; readonly bytes: Uint8Array }[];
+  readonly metadata: readonly MetadataFile[];
   readonly targets: readonly TargetFile[];
   readonly written: number;
   readonly skipped: readonly string[];
@@ -79,9 +79,8 @@ export function report(outcome: Outcome): PublishReport {
     const pattern = FILES.find(([role]) => role === name)?.[1] as RegExp;
     const file = metadata.find((candidate) => pattern.test(candidate.name));
     if (file === undefined) return pick(previous?.[name] as Metadata);
-    const next = new Metadata(file.bytes, name);
-    bumped.push({ role: name, version: next.version, reason: reasonFor(name, outcome, bumped, changes) });
-    return pick(next);
+    bumped.push({ role: name, version: file.version, reason: reasonFor(name, outcome, bumped, changes) });
+    return pick(file);
   };
   return {
     out,
@@ -97,7 +96,7 @@ export function report(outcome: Outcome): PublishReport {
   };
 }
 
-function pick({ version, expires }: Metadata): { version: number; expires: number } {
+function pick({ version, expires }: Pick<Metadata, 'version' | 'expires'>): { version: number; expires: number } {
   return { version, expires };
 }
 

@@ -1,21 +1,22 @@
 import { join } from 'node:path';
 import { METADATA_FOLDER, REPOSITORY_FOLDER, TARGETS_FOLDER, WORKER_SCRIPT } from '../release/config.js';
 import { type Chunks, type HeaderRule, INDEXED_BY_NAME, MANIFEST_PATH } from '../release/manifest.js';
-import { type Expiry, type MetadataFile, nextRelease } from '../repository/release.js';
-import { makeIndex } from '../repository/targets-index.js';
+import { type Expiry, nextRelease } from '../repository/release.js';
+import { type IndexFile, makeIndex } from '../repository/targets-index.js';
 import { describe as describeBytes, type TargetFile } from '../tuf/file.js';
-import { metadataName, targetLocation } from '../tuf/layout.js';
+import { metadataName } from '../tuf/layout.js';
 import { Targets } from '../tuf/targets.js';
 import { type DeliveryOptions, deliver } from './delivery.js';
 import { writeDeltas } from './deltas.js';
-import { ChunkHasher, describeFile, forEachConcurrently, Utf8Detector } from './describe-file.js';
+import { ChunkHasher, describeFile, Utf8Detector } from './describe-file.js';
 import { expiry } from './expiry.js';
 import { resolveFolders } from './folders.js';
 import { Output } from './output.js';
-import { bytesOf, type PreviousRelease, readPreviousRelease } from './previous-release.js';
+import { type PreviousRelease, readPreviousRelease } from './previous-release.js';
 import { loadSigners, openProject, type Project, projectFolders } from './project.js';
 import { type PublishReport, report } from './publish-report.js';
 import { contentType, extensionOf, releaseManifest } from './release-manifest.js';
+import { targetFile } from './repository-directory.js';
 import { type SourceFile, scanFolder } from './scan-folder.js';
 import { selfCheck } from './self-check.js';
 import { chunkLimit, type ServingConfig, servingWarnings } from './serving-config.js';
@@ -108,7 +109,7 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
   const output = await Output.open(out);
   try {
     const previous = await readPreviousRelease(join(out, METADATA_FOLDER), project, now);
-    const { changed: metadata, metadata: current } = await nextRelease(previous && bytesOf(previous), targets, signers, lives, now);
+    const { changed: metadata, metadata: current } = await nextRelease(previous, targets, signers, lives, now);
     const index = await makeIndex(new Targets(current.targets), INDEXED_BY_NAME, signers.targets);
     const timestamp = metadata.find(({ name }) => name === TIMESTAMP);
 
@@ -118,6 +119,8 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
     for (const { name, bytes } of metadata) if (name !== TIMESTAMP) await output.write(METADATA_FOLDER + name, bytes);
     await output.write(METADATA_FOLDER + index.name, index.bytes);
     await writeDeltas(output, metadata);
+    // Before anything leads there: after a power cut, what a timestamp lists is on the disk.
+    await output.flush();
     await check(out, project, previous, targets, index, timestamp?.bytes, now, options.onProgress);
     for (const { path, bytes } of delivery.site) if (path !== WORKER_SCRIPT) await output.write(path, bytes);
     if (delivery.isPlain) await copyPlain(output, sources);
@@ -176,15 +179,15 @@ async function copyTargets(output: Output, files: readonly DescribedFile[], onPr
     files.reduce((sum, { target }) => sum + target.length, 0),
     onProgress,
   );
-  await forEachConcurrently(files, async ({ source, target }) => {
-    await output.copy(source.file, TARGETS_FOLDER + targetFile(target), target);
+  for (const { source, target } of files) {
+    await output.add({ source: source.file, path: TARGETS_FOLDER + targetFile(target), digest: target });
     step(target.length);
-  });
+  }
 }
 
 /** The app's files at their own URLs, for browsers without the worker. */
 async function copyPlain(output: Output, files: readonly DescribedFile[]): Promise<void> {
-  await forEachConcurrently(files, ({ source, target }) => output.copy(source.file, source.path, target));
+  await output.replace(files.map(({ source, target }) => ({ source: source.file, path: source.path, digest: target })));
 }
 
 async function check(
@@ -192,7 +195,7 @@ async function check(
   project: Project,
   previous: PreviousRelease | undefined,
   targets: readonly TargetFile[],
-  index: MetadataFile,
+  index: IndexFile,
   timestamp: Uint8Array | undefined,
   now: number,
   onProgress: OnProgress,
@@ -209,11 +212,6 @@ async function check(
   if (timestamp !== undefined) pending.set(`metadata/${TIMESTAMP}`, timestamp);
   const root = project.roots.get(1) as Uint8Array;
   await selfCheck({ repository: join(out, REPOSITORY_FOLDER), pending, root, targets, index, changed }, previous, () => now, step);
-}
-
-/** Where a target's file lies under the targets folder. The client's own rule decides, which also refuses paths that it would not ask for. */
-function targetFile(target: TargetFile): string {
-  return targetLocation(target, true).split('/').map(decodeURIComponent).join('/');
 }
 
 /** Counts bytes up for one step. */

@@ -2,6 +2,8 @@ import { createReadStream, readFileSync, statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import type { TargetFile } from '../tuf/file.js';
+import { targetLocation } from '../tuf/layout.js';
 import type { MetadataStore } from '../tuf/updater.js';
 import { isSystemError } from './publisher-error.js';
 
@@ -42,6 +44,17 @@ export function directoryFetch(
     }
     return new Response(Readable.toWeb(createReadStream(file)) as ReadableStream<Uint8Array>);
   };
+}
+
+/**
+ * Where a target's file lies under the targets folder. The client's own rule decides, which also refuses paths that it would not ask for.
+ *
+ * @param target the target
+ * @returns a relative path, with `/`
+ * @throws `malformed` as `targetLocation`
+ */
+export function targetFile(target: TargetFile): string {
+  return targetLocation(target, true).split('/').map(decodeURIComponent).join('/');
 }
 
 /** What a client has stored, in memory: of a fresh client nothing, of one at the previous release that release. */

@@ -1,5 +1,5 @@
-import type { Dirent } from 'node:fs';
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { readdir, realpath } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { ED25519_SCRIPT, LOADER_PAGE, LOADER_SCRIPT, REPOSITORY_FOLDER, WORKER_SCRIPT } from '../release/config.js';
 import { MANIFEST_PATH } from '../release/manifest.js';
@@ -82,14 +82,15 @@ async function walk(
     }
     checkName(entry.name, path);
     const file = entry.isSymbolicLink() ? await followLink(root, join(folder, entry.name), path) : join(folder, entry.name);
-    const kind: Pick<Dirent, 'isDirectory' | 'isFile'> & { size?: number } = await stat(file);
+    // To wait for the thread pool takes longer than this.
+    const kind = statSync(file);
     if (kind.isDirectory()) {
       if (above.includes(file)) throw new PublisherError('bad-input', `The symbolic link ${path} leads back to a folder above it.`);
       checkReserved(`${path}/`);
       await walk(root, file, `${path}/`, [...above, file], files, skipped);
     } else if (kind.isFile()) {
       checkReserved(path);
-      files.push({ path, file, size: kind.size ?? 0 });
+      files.push({ path, file, size: kind.size });
     } else {
       throw new PublisherError('bad-input', `${path} is neither a file nor a folder (a socket, pipe or device); remove it.`);
     }

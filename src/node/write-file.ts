@@ -1,8 +1,8 @@
-import { closeSync, fsync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { promisify } from 'node:util';
 import type { FileDigest } from '../tuf/file.js';
-import { describeFile } from './describe-file.js';
+import { describeFile, isDescribedBy } from './describe-file.js';
+import { flushFiles } from './flush.js';
 import { isSystemError, PublisherError } from './publisher-error.js';
 import type { Staging } from './staging.js';
 
@@ -10,7 +10,8 @@ import type { Staging } from './staging.js';
 export type Written = 'written' | 'unchanged';
 
 /**
- * Makes a file hold these bytes. A reader sees the old file or the new one, never a part; a file that holds them already is not touched.
+ * Makes a file hold these bytes, and waits until the disk has them. A reader sees the old file or the new one, never a part; a file that holds
+ * them already is not touched.
  *
  * @param staging where to write it first
  * @param path absolute
@@ -19,57 +20,93 @@ export type Written = 'written' | 'unchanged';
  */
 export async function writeIfChanged(staging: Staging, path: string, bytes: Uint8Array): Promise<Written> {
   if (holds(path, bytes)) return 'unchanged';
-  await replace(staging, path, (descriptor) => writeAll(descriptor, bytes));
+  const folder = dirname(path);
+  await staging.makeFolder(folder);
+  const temporary = staging.newPath();
+  fillNew(temporary, path, (descriptor) => writeAll(descriptor, bytes));
+  // Without this a power cut may leave a renamed but empty file. (In which order the renames reach the disk is the file system's.)
+  await flushFiles(folder, [temporary]);
+  moveTo(temporary, path);
   return 'written';
 }
 
 /**
- * Copies a file to where its hash says it belongs. What is there already is believed only after it has been hashed, and what is copied is hashed
- * again: a build that still writes while it is published is an error, not a broken release.
+ * Copies a file to a name that is not there yet, and does not wait for the disk. What is copied is hashed again: a build that still writes while
+ * it is published is an error, not a broken release.
  *
- * @param staging where to write it first
  * @param source file to copy
- * @param path absolute
+ * @param path absolute, in a folder that is there
  * @param digest what the file was when the release was signed
+ * @param shown the file that it is for, in messages
  * @throws `bad-input` when the file is no longer what it was, `bad-output` when it cannot be written
  */
-export async function copyIfChanged(staging: Staging, source: string, path: string, digest: FileDigest): Promise<Written> {
-  if (isFile(path, digest)) return 'unchanged';
-  await replace(staging, path, (descriptor) => {
+export function copyToNew(source: string, path: string, digest: FileDigest, shown = path): void {
+  fillNew(path, shown, (descriptor) => {
     const copied = describeFile(source, (piece) => writeAll(descriptor, piece));
-    if (copied.length !== digest.length || copied.hashes.sha256 !== digest.hashes.sha256) {
+    if (!isDescribedBy(copied, digest)) {
       throw new PublisherError(
         'bad-input',
         `${source} changed while it was published; wait until the build has finished, then publish again.`,
       );
     }
   });
-  return 'written';
 }
 
-const flush = promisify(fsync);
-
-/** Writes a temporary file, flushes it, and renames it into place. */
-async function replace(staging: Staging, path: string, fill: (descriptor: number) => void): Promise<void> {
-  const folder = dirname(path);
-  await staging.makeFolder(folder);
-  const temporary = staging.newPath();
+/**
+ * Renames a file into place.
+ *
+ * @param temporary where it is; not any more when this throws
+ * @param path where it belongs
+ * @throws `bad-output`
+ */
+export function moveTo(temporary: string, path: string): void {
   try {
-    const descriptor = openSync(temporary, 'wx', 0o644);
-    try {
-      fill(descriptor);
-      // Without this a power cut may leave a renamed but empty file. (In which order the renames reach the disk is the file system's.)
-      await flush(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
-    if (error instanceof PublisherError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new PublisherError('bad-output', `${basename(path)} cannot be written to ${folder}: ${why}`, error);
+    throw cannotBeWritten(path, error);
   }
+}
+
+/**
+ * Whether a file is there with this content. What is there is believed only after it has been hashed.
+ *
+ * @param path absolute
+ * @param digest what it should be
+ * @throws the system's error when it is there and cannot be read
+ */
+export function isFile(path: string, digest: FileDigest): boolean {
+  try {
+    return isDescribedBy(describeFile(path), digest);
+  } catch (error) {
+    if (isInTheWay(error)) return false;
+    throw error;
+  }
+}
+
+/** Makes a file; what cannot be filled goes away again. A link that stands there is not followed. */
+function fillNew(path: string, shown: string, fill: (descriptor: number) => void): void {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'wx', 0o644);
+  } catch (error) {
+    throw cannotBeWritten(shown, error);
+  }
+  try {
+    try {
+      fill(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error instanceof PublisherError ? error : cannotBeWritten(shown, error);
+  }
+}
+
+function cannotBeWritten(path: string, error: unknown): PublisherError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new PublisherError('bad-output', `${basename(path)} cannot be written to ${dirname(path)}: ${why}`, error);
 }
 
 /** A disk that is nearly full takes a part. */
@@ -79,23 +116,14 @@ function writeAll(descriptor: number, bytes: Uint8Array): void {
 
 function holds(path: string, bytes: Uint8Array): boolean {
   try {
-    return isOfSize(path, bytes.length) && readFileSync(path).equals(bytes);
+    return statSync(path, { throwIfNoEntry: false })?.size === bytes.length && readFileSync(path).equals(bytes);
   } catch (error) {
-    // A folder in the way is not the file; the rename then says so.
-    if (isSystemError(error, 'ENOENT') || isSystemError(error, 'EISDIR') || isSystemError(error, 'ENOTDIR')) return false;
+    if (isInTheWay(error)) return false;
     throw error;
   }
 }
 
-function isFile(path: string, digest: FileDigest): boolean {
-  try {
-    return isOfSize(path, digest.length) && describeFile(path).hashes.sha256 === digest.hashes.sha256;
-  } catch (error) {
-    if (isSystemError(error, 'ENOENT') || isSystemError(error, 'EISDIR') || isSystemError(error, 'ENOTDIR')) return false;
-    throw error;
-  }
-}
-
-function isOfSize(path: string, size: number): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.size === size;
+/** A folder in the way is not the file; the rename then says so. */
+function isInTheWay(error: unknown): boolean {
+  return isSystemError(error, 'ENOENT') || isSystemError(error, 'EISDIR') || isSystemError(error, 'ENOTDIR');
 }

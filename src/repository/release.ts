@@ -1,6 +1,6 @@
 import { formatDate } from '../tuf/fields.js';
 import { describe, type TargetFile } from '../tuf/file.js';
-import { canonicalize, type JsonObject } from '../tuf/json.js';
+import type { JsonObject, JsonValue } from '../tuf/json.js';
 import { metadataName } from '../tuf/layout.js';
 import type { Metadata } from '../tuf/metadata.js';
 import type { TopLevelRole } from '../tuf/root.js';
@@ -18,6 +18,9 @@ export interface ReleaseMetadata extends Readonly<Record<ReleaseRole, Uint8Array
   /** The delegated roles', by name. */
   readonly delegated?: ReadonlyMap<string, Uint8Array>;
 }
+
+/** The release before: as bytes, or as it was read already. */
+export type PreviousMetadata = Readonly<Record<ReleaseRole, Uint8Array | Metadata>> & Pick<ReleaseMetadata, 'delegated'>;
 
 /** What a delegated role lists, and who signs for it. */
 export interface DelegatedRole {
@@ -46,6 +49,9 @@ export interface MetadataFile {
   /** File name in the metadata folder. */
   readonly name: string;
   readonly bytes: Uint8Array;
+  readonly version: number;
+  /** Milliseconds since 1970. */
+  readonly expires: number;
 }
 
 /** What to write, and what is current then. */
@@ -68,7 +74,7 @@ export interface NextRelease {
  * @throws `malformed`, `unsupported` for the previous metadata; RangeError when a version is 2^53 - 1
  */
 export async function nextRelease(
-  previous: ReleaseMetadata | undefined,
+  previous: PreviousMetadata | undefined,
   files: readonly TargetFile[],
   signers: ReleaseSigners,
   expiry: Omit<Expiry, 'root'>,
@@ -79,26 +85,29 @@ export async function nextRelease(
   const next = async (
     role: string,
     type: ReleaseRole,
-    previousBytes: Uint8Array | undefined,
+    previous: Uint8Array | Metadata | undefined,
     content: JsonObject,
     by: readonly Signer[],
-  ): Promise<Metadata> => {
-    const before = previousBytes && new parsers[type](previousBytes);
+  ): Promise<Pick<MetadataFile, 'version' | 'bytes'>> => {
+    const before = previous && parsed(type, previous);
     const life = expiry[type] * 1000;
     const signed = { ...before?.signed, ...content };
     if (before && before.expires - now > life / 2 && isEqual(before.signed, signed) && hasSigned(before, by)) return before;
     const version = nextVersion(before);
-    const fields = { _type: type, spec_version: SPEC_VERSION, version, expires: formatDate(now + life) };
+    const expires = formatDate(now + life);
+    const fields = { _type: type, spec_version: SPEC_VERSION, version, expires };
     // Clients that have seen it know that it is not earlier than this, whatever their own clock says.
     const signedAt = type === 'timestamp' && { signed_at: formatDate(now) };
     const bytes = await signMetadata({ ...signed, ...fields, ...signedAt }, by);
-    changed.push({ name: metadataName(role, role === 'timestamp' ? undefined : version), bytes });
-    return new parsers[type](bytes);
+    const name = metadataName(role, role === 'timestamp' ? undefined : version);
+    const file = { name, bytes, version, expires: Date.parse(expires) };
+    changed.push(file);
+    return file;
   };
 
   const roles = new Map(previous?.delegated);
   // A role that is delegated to no longer stays listed: clients refuse a snapshot that has forgotten one (specification 5.5.5).
-  const listed: JsonObject = { ...(previous && (new Snapshot(previous.snapshot).signed.meta as JsonObject)) };
+  const listed: JsonObject = { ...(previous && (parsed('snapshot', previous.snapshot).signed.meta as JsonObject)) };
   for (const [role, { files, signers, delegations }] of delegated?.roles ?? []) {
     const content = { targets: describeTargets(files), ...(delegations && { delegations }) };
     const metadata = await next(role, 'targets', roles.get(role), content, signers);
@@ -117,6 +126,10 @@ export async function nextRelease(
 
 const parsers = { targets: Targets, snapshot: Snapshot, timestamp: Timestamp };
 
+function parsed(type: ReleaseRole, metadata: Uint8Array | Metadata): Metadata {
+  return metadata instanceof Uint8Array ? new parsers[type](metadata) : metadata;
+}
+
 function describeTargets(files: readonly TargetFile[]): JsonObject {
   return Object.fromEntries(
     files.map(({ path, length, hashes, custom }) => [
@@ -126,14 +139,18 @@ function describeTargets(files: readonly TargetFile[]): JsonObject {
   );
 }
 
-async function describeMetadata({ version, bytes }: Metadata): Promise<JsonObject> {
+async function describeMetadata({ version, bytes }: Pick<MetadataFile, 'version' | 'bytes'>): Promise<JsonObject> {
   const { length, hashes } = await describe(bytes);
   return { version, length, hashes: { ...hashes } };
 }
 
-function isEqual(a: JsonObject, b: JsonObject): boolean {
-  const [left, right] = [canonicalize(a), canonicalize(b)];
-  return left.length === right.length && left.every((byte, i) => byte === right[i]);
+/** Whether the canonical form of both is the same. Without making it: of a large release that is megabytes. */
+function isEqual(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  if (Array.isArray(a) || Array.isArray(b))
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => isEqual(item, b[i]));
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && isEqual(a[key], b[key]));
 }
 
 function hasSigned(metadata: Metadata, signers: readonly Signer[]): boolean {

@@ -5,6 +5,9 @@ import type { MetadataFile } from './release.js';
 import { SPEC_VERSION, signMetadata } from './sign.js';
 import type { Signer } from './signer.js';
 
+/** An index as a file of the repository. */
+export type IndexFile = Pick<MetadataFile, 'name' | 'bytes'>;
+
 /**
  * Makes the signed index of targets metadata: with it a client that has verified the whole document once opens it again by reading a few kilobytes.
  *
@@ -12,7 +15,7 @@ import type { Signer } from './signer.js';
  * @param named paths of files that the index names itself
  * @param signers who signs for the targets; as many as the root's threshold asks for
  */
-export async function makeIndex(targets: Targets, named: readonly string[], signers: readonly Signer[]): Promise<MetadataFile> {
+export async function makeIndex(targets: Targets, named: readonly string[], signers: readonly Signer[]): Promise<IndexFile> {
   const { content } = await indexTargets(targets, named);
   const { version, expires = null } = targets.signed;
   const fields = { _type: INDEX_TYPE, spec_version: SPEC_VERSION, version: version ?? null, expires };

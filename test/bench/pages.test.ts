@@ -114,6 +114,7 @@ test('a run takes the place of the one before', () => {
 
 test('publishing says whether it reached its goal', () => {
   const spread = { median: 100, lower: 90, upper: 110, runs: 3 };
-  const result = { files: 1000, action: 'cold', time: spread, peakMemory: spread, sha256sum: spread, ratio: 1, goal: 1.5 } as const;
+  const measured = { time: spread, peakMemory: spread, sha256sum: spread, copy: spread };
+  const result = { files: 1000, action: 'cold', ...measured, ratio: 1, goal: 1.5 } as const;
   expect(publishMarkdown([result, { ...result, ratio: 1.6 }]).match(/1\.5, (met|missed)/g)).toEqual(['1.5, met', '1.5, missed']);
 });
