@@ -1,5 +1,7 @@
+import { MANIFEST_PATH, parseManifest } from '../release/manifest.js';
+import { type Pack, packsOf } from '../release/packs.js';
 import { VouchsafeError } from '../tuf/errors.js';
-import type { TargetFile } from '../tuf/file.js';
+import { checkFile, type TargetFile } from '../tuf/file.js';
 import { Updater } from '../tuf/updater.js';
 import { describeRefusal } from './describe-refusal.js';
 import { bytesOf, type PreviousRelease } from './previous-release.js';
@@ -52,9 +54,12 @@ export async function selfCheck(
     if (previous !== undefined) await accept(client(storeOf(previous)), candidate.targets);
     const fresh = client(new MemoryStore());
     await accept(fresh, candidate.targets);
+    const packs = await packsSeenBy(fresh, candidate.targets);
     // One at a time: a client holds a target in memory while it checks it.
     for (const target of candidate.changed) {
-      await fresh.downloadTarget(target);
+      const bytes = await fresh.downloadTarget(target);
+      const pack = packs.get(target.path);
+      if (pack) await checkPack(pack, bytes);
       onChecked(target.length);
     }
   } catch (error) {
@@ -81,6 +86,23 @@ async function accept(client: Updater, targets: readonly TargetFile[]): Promise<
     if (found.length !== target.length || found.hashes.sha256 !== target.hashes.sha256) {
       throw new VouchsafeError('mismatch', 'A client finds another version of a file.', { path: target.path });
     }
+  }
+}
+
+/** As a worker finds them: in what the client trusts, and nothing else. */
+async function packsSeenBy(client: Updater, targets: readonly TargetFile[]): Promise<Map<string, Pack>> {
+  const target = await client.findTarget(MANIFEST_PATH);
+  if (!target) return new Map();
+  const manifest = parseManifest(await client.downloadTarget(target));
+  return new Map(packsOf(manifest, targets).map((pack) => [pack.path, pack]));
+}
+
+/** A worker takes each file in it by its own hash. */
+async function checkPack({ path, files }: Pack, bytes: Uint8Array): Promise<void> {
+  let end = 0;
+  for (const file of files) {
+    end += file.length;
+    await checkFile(bytes.subarray(end - file.length, end), file, { path });
   }
 }
 

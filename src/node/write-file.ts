@@ -38,13 +38,21 @@ export async function copyIfChanged(staging: Staging, source: string, path: stri
   await replace(staging, path, (descriptor) => {
     const copied = describeFile(source, (piece) => writeAll(descriptor, piece));
     if (copied.length !== digest.length || copied.hashes.sha256 !== digest.hashes.sha256) {
-      throw new PublisherError(
-        'bad-input',
-        `${source} changed while it was published; wait until the build has finished, then publish again.`,
-      );
+      throw changedMeanwhile(source);
     }
   });
   return 'written';
+}
+
+/**
+ * @param source a file that is no longer what it was when the publish began
+ * @returns the error to throw
+ */
+export function changedMeanwhile(source: string): PublisherError {
+  return new PublisherError(
+    'bad-input',
+    `${source} changed while it was published; wait until the build has finished, then publish again.`,
+  );
 }
 
 const flush = promisify(fsync);

@@ -213,7 +213,7 @@ function readManifest(value: JsonValue): ReleaseManifest {
  * @returns header names (lower case) and values
  */
 export function headersFor(manifest: ReleaseManifest, path: string): Map<string, string> {
-  const headers = new Map([['content-type', contentType(manifest, path)]]);
+  const headers = new Map([['content-type', contentTypeOf(manifest, path)]]);
   for (const rule of manifest.headers) {
     if (matches(rule.path, path)) for (const [name, value] of Object.entries(rule.set)) headers.set(name, value);
   }
@@ -253,7 +253,13 @@ export function matches(pattern: string, path: string): boolean {
   return matched.at(-1) === true;
 }
 
-function contentType(manifest: ReleaseManifest, path: string): string {
+/**
+ * What the manifest says of a file by its extension. A header rule may say something else.
+ *
+ * @param manifest the release manifest
+ * @param path the target path
+ */
+export function contentTypeOf(manifest: ReleaseManifest, path: string): string {
   const extension = /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
   return manifest.contentTypes.get(extension) ?? manifest.contentTypes.get('') ?? 'application/octet-stream';
 }

@@ -1,5 +1,6 @@
 import type { ReleaseSummary, RoleKeys, TrustedRole } from '../messages/messages.js';
 import { fileRule, MANIFEST_PATH, parseManifest, type ReleaseManifest } from '../release/manifest.js';
+import { PACKS_FOLDER } from '../release/packs.js';
 import type { ReleaseRecord } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { describe, type TargetFile } from '../tuf/file.js';
@@ -38,7 +39,8 @@ export async function releaseOf(metadata: TrustedMetadata, newest: Root, read: D
       path: MANIFEST_PATH,
     });
   }
-  const files = [...targets.files.values()];
+  // What is in the packs is counted already.
+  const files = [...targets.files.values()].filter(({ path }) => !path.startsWith(PACKS_FOLDER));
   const id = await releaseId(metadata);
   const manifest = parseManifest(await read(manifestFile));
   for (const [path, { size, sha256 }] of manifest.chunks) {

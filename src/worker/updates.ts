@@ -1,9 +1,11 @@
 import type { Freshness, Progress, ReleaseSummary, UpdateResult } from '../messages/messages.js';
 import type { Store } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
+import { isMissing } from '../tuf/mirrors.js';
 import type { Refresher } from '../tuf/refresher.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import type { ChunkedFiles } from './chunked-files.js';
+import { downloadPacks, type PackPorts } from './pack-download.js';
 import { asVouchsafeError, toRefusal } from './refusal.js';
 import { firstToExpire, type Release, releaseId, releaseOf } from './release.js';
 import type { Releases } from './releases.js';
@@ -32,6 +34,8 @@ export interface UpdateParts {
   readonly violations: ViolationLog;
   readonly announce: Announce;
   readonly refresher: () => Refresher;
+  /** The servers that have a release's packs. */
+  readonly packServers: (release: Release) => PackPorts['servers'];
   /** Called when the signers say that the worker is to go. */
   readonly standDown: () => Promise<void>;
   /** Sends what was not reported yet. Never rejects. */
@@ -252,11 +256,17 @@ export class Updates {
   }
 
   async #storeFiles(release: Release, onProgress: (progress: Progress) => void): Promise<void> {
-    const { files, chunks, store } = this.#parts;
+    const { files, chunks, store, packServers } = this.#parts;
     await stageFiles(release, {
       storedHashes: () => store.storedHashes(),
       download: (file) => files.download(release, file),
       downloadPieces: (file, pieces) => chunks.download(release, file, pieces),
+      downloadPacks: (packs, missing) =>
+        downloadPacks(packs, missing, {
+          servers: packServers(release),
+          // That one is not there is no attack: a publisher deletes those of earlier releases.
+          onFailure: (error) => void (isMissing(error) || this.#record(error)),
+        }),
       save: (pack) => this.#makingRoom(() => store.saveFiles(pack)),
       onMissing: (error) => void this.#record(error),
       onProgress,

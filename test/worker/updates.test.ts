@@ -61,6 +61,7 @@ function startedWorker() {
     violations,
     announce,
     refresher,
+    packServers: () => [],
     standDown,
     report: async () => {},
   });
