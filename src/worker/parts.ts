@@ -49,6 +49,7 @@ export function partsOf(config: WorkerConfig): ReplyParts {
       targetsUrl: urls(config.targets, scope),
       onMirrorFailure,
       hasDeltas: true,
+      isEager: true,
     });
   const files = new VerifiedFiles(store, refresher, (path) => releases.older(path), onDamage);
   const chunks = new ChunkedFiles(store, () => urls(config.targets, scope), onDamage, onMirrorFailure);

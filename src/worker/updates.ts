@@ -245,17 +245,20 @@ export class Updates {
     const { releases, store } = this.#parts;
     // Without a database nothing is kept, and everything would come again each time.
     if (!releases.active || store.kept === 'memory') return;
-    await this.#storeFiles(releases.active, () => {}).catch((error) => this.#record(error));
+    await this.#storeFiles(releases.active, () => {}, Promise.resolve()).catch((error) => this.#record(error));
   }
 
   async #stageFiles(release: Release): Promise<void> {
     const { releases, announce } = this.#parts;
     releases.arriving = release;
-    await releases.collect();
-    await this.#storeFiles(release, (progress) => void announce({ vouchsafe: 'progress', progress }));
+    // While the first files come. It forgets none of this release, and nothing is stored before it has made room.
+    const collected = releases.collect();
+    collected.catch(() => {});
+    await this.#storeFiles(release, (progress) => void announce({ vouchsafe: 'progress', progress }), collected);
+    await collected;
   }
 
-  async #storeFiles(release: Release, onProgress: (progress: Progress) => void): Promise<void> {
+  async #storeFiles(release: Release, onProgress: (progress: Progress) => void, room: Promise<unknown>): Promise<void> {
     const { files, chunks, store, packServers } = this.#parts;
     await stageFiles(release, {
       storedHashes: () => store.storedHashes(),
@@ -267,7 +270,10 @@ export class Updates {
           // That one is not there is no attack: a publisher deletes those of earlier releases.
           onFailure: (error) => void (isMissing(error) || this.#record(error)),
         }),
-      save: (pack) => this.#makingRoom(() => store.saveFiles(pack)),
+      save: async (pack) => {
+        await room;
+        await this.#makingRoom(() => store.saveFiles(pack));
+      },
       onMissing: (error) => void this.#record(error),
       onProgress,
     });
