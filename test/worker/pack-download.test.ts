@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parseManifest } from '../../src/release/manifest.js';
 import { FIRST_PACK, packsOf } from '../../src/release/packs.js';
 import { describe as digestOf, type TargetFile } from '../../src/tuf/file.js';
+import { partOf } from '../../src/worker/pack-download.js';
 import { RepositorySimulator, START, utf8 } from '../repository-simulator.js';
 import { manifestWith, SCOPE, SimulatedBrowser } from './simulated-worker.js';
 
@@ -118,14 +119,14 @@ describe('a first visit', () => {
       COUNT,
     ],
     [
-      'A3 a pack that ends too early',
+      'C3 a pack that ends too early',
       (bytes) => new Response(bytes.subarray(0, bytes.length - 1)),
       { code: 'mismatch', facts: { diagnosis: 'truncated' } },
       COUNT,
     ],
-    ['A3 an empty pack', () => new Response(''), { code: 'mismatch', facts: { diagnosis: 'truncated' } }, COUNT],
-    ['a pack elsewhere', () => new Response(null, { status: 302 }), { code: 'redirected' }, COUNT],
-    ['a server that fails', () => new Response(null, { status: 500 }), { code: 'unreachable', facts: { status: 500 } }, COUNT],
+    ['C3 an empty pack', () => new Response(''), { code: 'mismatch', facts: { diagnosis: 'truncated' } }, COUNT],
+    ['C2 a pack elsewhere', () => new Response(null, { status: 302 }), { code: 'redirected' }, COUNT],
+    ['C3 a server that fails', () => new Response(null, { status: 500 }), { code: 'unreachable', facts: { status: 500 } }, COUNT],
   ])('%s is refused and recorded, and the app installs from the files', async (_, answer, violation, most) => {
     await release(ONE);
     lie = answer;
@@ -138,7 +139,7 @@ describe('a first visit', () => {
     expect(await violationsOf(worker)).toMatchObject([{ during: 'update', ...violation }]);
   });
 
-  test('C9 an endless pack is read as far as it is signed, and then ended', async () => {
+  test('A3 an endless pack is read as far as it is signed, and then ended', async () => {
     await release(ONE);
     let isCancelled = false;
     let more = 0;
@@ -163,7 +164,7 @@ describe('a first visit', () => {
     expect(await storedFiles(worker)).toEqual(ONE);
   });
 
-  test('a connection that breaks is no attack; what came is kept, the rest comes from the next server', async () => {
+  test('C3 a connection that breaks is no attack; what came is kept, the rest comes from the next server', async () => {
     await release(ONE);
     lie = (bytes, range, { hostname }) => {
       if (hostname !== SCOPE.hostname) return undefined;
@@ -200,14 +201,19 @@ describe('a first visit', () => {
   });
 
   test.each([
-    ['of another length', (bytes: Uint8Array<ArrayBuffer>) => bytes.slice(1)],
-    ['of that length with something else in it', (bytes: Uint8Array<ArrayBuffer>) => bytes.slice().reverse()],
-  ])('a signed pack %s is of no use, and does no harm', async (_, change) => {
+    ['of another length', (bytes: Uint8Array<ArrayBuffer>) => bytes.slice(1), []],
+    [
+      'of that length with something else in it',
+      (bytes: Uint8Array<ArrayBuffer>) => bytes.slice().reverse(),
+      [{ code: 'mismatch', during: 'update' }],
+    ],
+  ])('a signed pack %s is of no use, and does no harm', async (_, change, reported) => {
     await release(ONE, change);
     const worker = startedWorker();
     expect(await worker.updates.update()).toMatchObject({ outcome: 'activated' });
     expect(oneByOne()).toHaveLength(COUNT);
     expect(await storedFiles(worker)).toEqual(ONE);
+    expect(await violationsOf(worker)).toMatchObject(reported);
   });
 
   test('with few files there is no pack to ask for', async () => {
@@ -216,6 +222,20 @@ describe('a first visit', () => {
     expect(await worker.updates.update()).toMatchObject({ outcome: 'activated' });
     expect(asked).not.toContain(FIRST_PACK);
   });
+});
+
+test('a part of a pack is worth a request when it has many files, and little else', () => {
+  const files = Array.from({ length: 100 }, (_, i) => ({ path: `${i}`, length: 10, hashes: { sha256: `${i}` } }));
+  const pack = { path: FIRST_PACK, length: 1000, files };
+  const partWithout = (isStored: (i: number) => boolean) =>
+    partOf(pack, new Set(files.flatMap(({ path }) => (isStored(Number(path)) ? [] : [path]))));
+  expect(partWithout(() => false)).toEqual({ start: 0, files });
+  expect(partWithout((i) => i < 30)).toEqual({ start: 300, files: files.slice(30) });
+  expect(partWithout((i) => i < 30 || i > 60)).toEqual({ start: 300, files: files.slice(30, 61) });
+  expect(partWithout((i) => i < 80)).toBeUndefined();
+  expect(partWithout((i) => i % 4 === 1)).toEqual({ start: 0, files });
+  expect(partWithout((i) => i % 3 === 1)).toBeUndefined();
+  expect(partWithout(() => true)).toBeUndefined();
 });
 
 describe('an update', () => {
@@ -243,7 +263,7 @@ describe('an update', () => {
     expect(await storedFiles(worker)).toEqual(two);
   });
 
-  test('downloads nothing again that a killed worker had stored', async () => {
+  test('C9 downloads nothing again that a killed worker had stored', async () => {
     await release(ONE);
     // In the order of the pack, as that worker had stored them.
     const stored = Object.keys(ONE).sort().slice(0, 25);
