@@ -1,4 +1,4 @@
-import { INDEXED_BY_NAME } from '../src/release/manifest.js';
+import { isIndexedByName } from '../src/release/packs.js';
 import { type Delegated, nextRelease, type ReleaseMetadata, type ReleaseRole } from '../src/repository/release.js';
 import { firstRoot, nextRoot, type RoleDefinitions } from '../src/repository/root.js';
 import { signMetadata } from '../src/repository/sign.js';
@@ -130,7 +130,7 @@ export class RepositorySimulator {
     const { changed, metadata } = await nextRelease(this.metadata, list, this.signers, EXPIRY, this.now, this.delegated);
     for (const { name, bytes } of changed) this.put(name, bytes);
     this.metadata = metadata;
-    const index = await makeIndex(new Targets(metadata.targets), INDEXED_BY_NAME, this.signers.targets);
+    const index = await makeIndex(new Targets(metadata.targets), isIndexedByName, this.signers.targets);
     this.put(index.name, index.bytes);
   }
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { FileRule, HeaderRule } from '../release/manifest.js';
+import { PACKS_FOLDER } from '../release/packs.js';
 import { type CspOptions, closedPolicy, policies } from './csp.js';
 import { checkExternal } from './external.js';
 import { PublisherError } from './publisher-error.js';
@@ -112,7 +113,9 @@ export async function deliver(
  */
 function ownFileRules({ scripts, loaderPage, statusPage }: OwnFiles): FileRule[] {
   const compared = [...scripts, loaderPage].map(({ path }): FileRule => ({ path, keep: 'network-only', optional: true }));
-  return [...compared, { path: statusPage.path, keep: 'precache', optional: true }];
+  // The worker alone asks for packs, and stores what is in them. Named also where a release has none, so that they come and go without a new manifest.
+  const packs: FileRule = { path: `${PACKS_FOLDER}*`, keep: 'network-only', optional: true };
+  return [...compared, packs, { path: statusPage.path, keep: 'precache', optional: true }];
 }
 
 /** @returns whether the app's files are written at their own URLs */

@@ -1,3 +1,4 @@
+import { PACKS_FOLDER } from '../release/packs.js';
 import type { Expiry, MetadataFile } from '../repository/release.js';
 import type { TargetFile } from '../tuf/file.js';
 import type { Metadata } from '../tuf/metadata.js';
@@ -20,7 +21,7 @@ export interface PublishReport {
   readonly roles: { readonly [Role in TopLevelRole]: { readonly version: number; readonly expires: number } };
   /** Roles that got a new version, in the order of writing; empty when nothing had to be signed. */
   readonly bumped: readonly Bump[];
-  /** Targets, the manifest included. */
+  /** Targets, the manifest included, but not the packs, which hold the same once more. */
   readonly files: number;
   /** Their length altogether. */
   readonly bytes: number;
@@ -45,6 +46,7 @@ interface Outcome {
   readonly project: Project;
   readonly previous: PreviousRelease | undefined;
   readonly metadata: readonly MetadataFile[];
+  /** Without the packs. */
   readonly targets: readonly TargetFile[];
   readonly written: number;
   readonly skipped: readonly string[];
@@ -65,7 +67,7 @@ const FILES = [
  */
 export function report(outcome: Outcome): PublishReport {
   const { out, project, previous, metadata, targets, written, skipped, warnings } = outcome;
-  const before = previous?.targets.files ?? new Map<string, TargetFile>();
+  const before = new Map([...(previous?.targets.files ?? [])].filter(([path]) => !path.startsWith(PACKS_FOLDER)));
   const now = new Map(targets.map((target) => [target.path, target]));
   const changes = {
     added: [...now.keys()].filter((path) => !before.has(path)),

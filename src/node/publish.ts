@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { METADATA_FOLDER, REPOSITORY_FOLDER, TARGETS_FOLDER, WORKER_SCRIPT } from '../release/config.js';
-import { type Chunks, type HeaderRule, INDEXED_BY_NAME, MANIFEST_PATH } from '../release/manifest.js';
+import { type Chunks, type HeaderRule, MANIFEST_PATH, parseManifest } from '../release/manifest.js';
+import { isIndexedByName, packsOf } from '../release/packs.js';
 import { type Expiry, nextRelease } from '../repository/release.js';
 import { type IndexFile, makeIndex } from '../repository/targets-index.js';
 import { describe as describeBytes, type TargetFile } from '../tuf/file.js';
@@ -12,6 +13,7 @@ import { ChunkHasher, describeFile, Utf8Detector } from './describe-file.js';
 import { expiry } from './expiry.js';
 import { resolveFolders } from './folders.js';
 import { Output } from './output.js';
+import { deleteOtherPacks, writePacks } from './packs.js';
 import { type PreviousRelease, readPreviousRelease } from './previous-release.js';
 import { loadSigners, openProject, type Project, projectFolders } from './project.js';
 import { type PublishReport, report } from './publish-report.js';
@@ -104,13 +106,16 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
   const ownTargets = await Promise.all(
     delivery.targets.map(async ({ path, bytes }) => ({ bytes, target: { path, ...(await describeBytes(bytes)) } })),
   );
-  const targets = [...sources.map(({ target }) => target), ...ownTargets.map(({ target }) => target), manifestTarget];
+  const listed = [...sources.map(({ target }) => target), ...ownTargets.map(({ target }) => target), manifestTarget];
+  const packs = packsOf(parseManifest(manifest), listed);
 
   const output = await Output.open(out);
   try {
     const previous = await readPreviousRelease(join(out, METADATA_FOLDER), project, now);
+    const packTargets = await writePacks(output, packs, new Map(scan.files.map(({ path, file }) => [path, file])));
+    const targets = [...listed, ...packTargets];
     const { changed: metadata, metadata: current } = await nextRelease(previous, targets, signers, lives, now);
-    const index = await makeIndex(new Targets(current.targets), INDEXED_BY_NAME, signers.targets);
+    const index = await makeIndex(new Targets(current.targets), isIndexedByName, signers.targets);
     const timestamp = metadata.find(({ name }) => name === TIMESTAMP);
 
     await copyTargets(output, sources, options.onProgress);
@@ -128,11 +133,12 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
     if (timestamp !== undefined) await output.write(METADATA_FOLDER + TIMESTAMP, timestamp.bytes);
     // Pages lock when they find a worker script that no metadata lists, so it comes when the metadata is there.
     for (const { path, bytes } of delivery.site) if (path === WORKER_SCRIPT) await output.write(path, bytes);
+    await deleteOtherPacks(output, packTargets);
     const notes = {
       skipped: scan.skipped,
       warnings: [...warnings(base, paths, options.headers ?? []), ...servingWarnings(paths, options), ...delivery.warnings],
     };
-    return report({ out, now, lives, project, previous, metadata, targets, written: output.written, ...notes });
+    return report({ out, now, lives, project, previous, metadata, targets: listed, written: output.written, ...notes });
   } finally {
     await output.close();
   }

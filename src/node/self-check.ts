@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import { INDEXED_BY_NAME, MANIFEST_PATH } from '../release/manifest.js';
+import { MANIFEST_PATH, parseManifest } from '../release/manifest.js';
+import { isIndexedByName, type Pack, packsOf } from '../release/packs.js';
 import type { IndexFile } from '../repository/targets-index.js';
 import { VouchsafeError } from '../tuf/errors.js';
-import { type FileDigest, inWords, type TargetFile } from '../tuf/file.js';
+import { checkFile, type FileDigest, inWords, type TargetFile } from '../tuf/file.js';
 import { indexName, indexTargets } from '../tuf/targets-index.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { Updater } from '../tuf/updater.js';
@@ -61,10 +62,13 @@ export async function selfCheck(
     if (previous !== undefined) await accept(client(storeOf(previous)), candidate.targets);
     const fresh = client(new MemoryStore());
     await checkIndex(candidate.index, await accept(fresh, candidate.targets));
+    const packs = await packsSeenBy(fresh, candidate.targets);
     for (const target of candidate.changed) {
+      const pack = packs.get(target.path);
       // The whole way of a download once: every client begins with this one. A client holds a target in memory while it checks it, and takes ten
       // times as long for a small one as reading does, so of the others the file is compared.
-      if (target.path === MANIFEST_PATH) await fresh.downloadTarget(target);
+      if (pack) await checkPack(pack, await fresh.downloadTarget(target));
+      else if (target.path === MANIFEST_PATH) await fresh.downloadTarget(target);
       else checkTarget(candidate.repository, target);
       onChecked(target.length);
     }
@@ -122,9 +126,26 @@ async function checkIndex({ name, bytes }: IndexFile, trusted: TrustedMetadata):
   const index = await trusted.verifyIndex(bytes);
   const { targets } = trusted;
   const isRight =
-    targets && name === indexName(index.targets) && index.says((await indexTargets(targets, INDEXED_BY_NAME)).content);
+    targets && name === indexName(index.targets) && index.says((await indexTargets(targets, isIndexedByName)).content);
   if (!isRight)
     throw new VouchsafeError('mismatch', 'The index does not list what the targets metadata lists.', { role: 'targets' });
+}
+
+/** As a worker finds them: in what the client trusts, and nothing else. */
+async function packsSeenBy(client: Updater, targets: readonly TargetFile[]): Promise<Map<string, Pack>> {
+  const target = await client.findTarget(MANIFEST_PATH);
+  if (!target) return new Map();
+  const manifest = parseManifest(await client.downloadTarget(target));
+  return new Map(packsOf(manifest, targets).map((pack) => [pack.path, pack]));
+}
+
+/** A worker takes each file in it by its own hash. */
+async function checkPack({ path, files }: Pack, bytes: Uint8Array): Promise<void> {
+  let end = 0;
+  for (const file of files) {
+    end += file.length;
+    await checkFile(bytes.subarray(end - file.length, end), file, { path });
+  }
 }
 
 function storeOf(release: PreviousRelease): MemoryStore {

@@ -44,12 +44,21 @@ export function copyToNew(source: string, path: string, digest: FileDigest, show
   fillNew(path, shown, (descriptor) => {
     const copied = describeFile(source, (piece) => writeAll(descriptor, piece));
     if (!isDescribedBy(copied, digest)) {
-      throw new PublisherError(
-        'bad-input',
-        `${source} changed while it was published; wait until the build has finished, then publish again.`,
-      );
+      throw changedMeanwhile(source);
     }
   });
+}
+
+/**
+/**
+ * @param source a file that is no longer what it was when the publish began
+ * @returns the error to throw
+ */
+export function changedMeanwhile(source: string): PublisherError {
+  return new PublisherError(
+    'bad-input',
+    `${source} changed while it was published; wait until the build has finished, then publish again.`,
+  );
 }
 
 /**

@@ -6,9 +6,6 @@ import { address, flag, malformed, mapOf, oneOf, optional, pattern, type Read, r
 /** The target path of the release manifest. */
 export const MANIFEST_PATH = 'vouchsafe.json';
 
-/** What the index of a release's targets metadata names itself, since each start of a worker asks for it. */
-export const INDEXED_BY_NAME: readonly string[] = [MANIFEST_PATH];
-
 /** The manifest format this code reads and writes. */
 export const MANIFEST_FORMAT = 1;
 
@@ -216,7 +213,7 @@ function readManifest(value: JsonValue): ReleaseManifest {
  * @returns header names (lower case) and values
  */
 export function headersFor(manifest: ReleaseManifest, path: string): Map<string, string> {
-  const headers = new Map([['content-type', contentType(manifest, path)]]);
+  const headers = new Map([['content-type', contentTypeOf(manifest, path)]]);
   for (const rule of manifest.headers) {
     if (matches(rule.path, path)) for (const [name, value] of Object.entries(rule.set)) headers.set(name, value);
   }
@@ -256,7 +253,13 @@ export function matches(pattern: string, path: string): boolean {
   return matched.at(-1) === true;
 }
 
-function contentType(manifest: ReleaseManifest, path: string): string {
+/**
+ * What the manifest says of a file by its extension. A header rule may say something else.
+ *
+ * @param manifest the release manifest
+ * @param path the target path
+ */
+export function contentTypeOf(manifest: ReleaseManifest, path: string): string {
   const extension = /\.([^./]+)$/.exec(path)?.[1]?.toLowerCase() ?? '';
   return manifest.contentTypes.get(extension) ?? manifest.contentTypes.get('') ?? 'application/octet-stream';
 }

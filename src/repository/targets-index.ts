@@ -12,11 +12,15 @@ export type IndexFile = Pick<MetadataFile, 'name' | 'bytes'>;
  * Makes the signed index of targets metadata: with it a client that has verified the whole document once opens it again by reading a few kilobytes.
  *
  * @param targets signed targets metadata
- * @param named paths of files that the index names itself
+ * @param isNamed whether the index names a path itself
  * @param signers who signs for the targets; as many as the root's threshold asks for
  */
-export async function makeIndex(targets: Targets, named: readonly string[], signers: readonly Signer[]): Promise<IndexFile> {
-  const { content } = await indexTargets(targets, named);
+export async function makeIndex(
+  targets: Targets,
+  isNamed: (path: string) => boolean,
+  signers: readonly Signer[],
+): Promise<IndexFile> {
+  const { content } = await indexTargets(targets, isNamed);
   const { version, expires = null } = targets.signed;
   const fields = { _type: INDEX_TYPE, spec_version: SPEC_VERSION, version: version ?? null, expires };
   const bytes = await signMetadata({ ...content, ...fields }, signers);

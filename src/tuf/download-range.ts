@@ -2,7 +2,7 @@ import { type CacheMode, Download, type DownloadLimits, type FetchFunction } fro
 import { freeMemory } from './free-memory.js';
 
 /**
- * Downloads a part of a file, in pieces of the caller's choice, at the caller's pace. The limits hold for each piece and only while it is
+ * Downloads a file or a part of it, in pieces of the caller's choice, at the caller's pace. The limits hold for each piece and only while it is
  * asked for: a file of any size may come as slowly as it is played, but a server that is asked cannot hold the client.
  */
 export class RangeDownload {
@@ -10,7 +10,7 @@ export class RangeDownload {
   readonly url: string;
   readonly #fetch: FetchFunction;
   readonly #start: number;
-  readonly #end: number;
+  readonly #range: string | undefined;
   readonly #cache: CacheMode;
   readonly #download: Download;
   /** What came last, as it came. */
@@ -25,15 +25,15 @@ export class RangeDownload {
    * @param fetch how to ask
    * @param url absolute URL
    * @param start position of the first byte
-   * @param end position of the last byte
+   * @param end position of the last byte; undefined for all that is there. All of a file is asked for as such, since hosts compress no parts
    * @param limits for each piece: deadline, window and minimum rate
    * @param cache how the HTTP cache takes part
    */
-  constructor(fetch: FetchFunction, url: string, start: number, end: number, limits: DownloadLimits, cache: CacheMode) {
+  constructor(fetch: FetchFunction, url: string, start: number, end: number | undefined, limits: DownloadLimits, cache: CacheMode) {
     this.url = url;
     this.#fetch = fetch;
     this.#start = start;
-    this.#end = end;
+    this.#range = start > 0 || end !== undefined ? `bytes=${start}-${end ?? ''}` : undefined;
     this.#cache = cache;
     this.#download = new Download(url, limits);
   }
@@ -83,7 +83,7 @@ export class RangeDownload {
 
   /** @returns how many bytes come before the part */
   async #open(): Promise<number> {
-    this.#status = await this.#download.open(this.#fetch, this.#cache, `bytes=${this.#start}-${this.#end}`);
+    this.#status = await this.#download.open(this.#fetch, this.#cache, this.#range);
     return this.isWhole ? this.#start : 0;
   }
 }

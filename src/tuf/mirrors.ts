@@ -28,6 +28,8 @@ export class Mirrors {
   readonly #limits: Limits;
   readonly #onFailure: (error: VouchsafeError) => void;
   readonly #hasHttpCache: boolean;
+  /** What was asked for before its turn. */
+  #ahead: { readonly url: string; readonly bytes: Promise<Uint8Array> } | undefined;
 
   /**
    * @param urls absolute, with a trailing slash, in the order to ask them
@@ -50,6 +52,20 @@ export class Mirrors {
     this.#limits = limits;
     this.#onFailure = (error) => onFailure(error);
     this.#hasHttpCache = hasHttpCache;
+  }
+
+  /**
+   * Asks the first mirror now for what `first` or `each` will ask it for, in place of what was asked ahead before. Nothing is done with the answer until
+   * its turn comes, nor is it known then that it was asked for earlier.
+   *
+   * @param request what will be asked for, with the default of `cache`
+   */
+  askAhead({ name, maxLength }: Pick<Request<unknown>, 'name' | 'maxLength'>): void {
+    const url = this.#urls[0] + name;
+    const bytes = download(this.#fetch, url, maxLength, this.#limits);
+    // Its turn may not come.
+    bytes.catch(() => {});
+    this.#ahead = { url, bytes };
   }
 
   /**
@@ -91,9 +107,12 @@ export class Mirrors {
   async #ask<T>(base: string, request: Request<T>, failures: VouchsafeError[]): Promise<{ readonly value: T } | undefined> {
     const { name, facts, maxLength, take, expected, cache = 'no-cache' } = request;
     const url = base + name;
+    const ahead = this.#ahead?.url === url ? this.#ahead : undefined;
+    if (ahead) this.#ahead = undefined;
     const ask = async (mode: CacheMode): Promise<{ readonly value: T } | VouchsafeError> => {
       try {
-        return { value: await take(await download(this.#fetch, url, maxLength, this.#limits, expected, mode)) };
+        const early = mode === cache ? ahead?.bytes : undefined;
+        return { value: await take(await (early ?? download(this.#fetch, url, maxLength, this.#limits, expected, mode))) };
       } catch (thrown) {
         const error = withFacts(thrown, { ...facts, url });
         if (error instanceof VouchsafeError) return error;

@@ -6,7 +6,7 @@ import { metadataName, targetLocation } from './layout.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import type { Metadata } from './metadata.js';
 import { isMissing, Mirrors } from './mirrors.js';
-import { Root, type TopLevelRole } from './root.js';
+import { Root } from './root.js';
 import { indexName, type TargetsIndex } from './targets-index.js';
 import type { Timestamp } from './timestamp.js';
 import { TrustedMetadata } from './trusted-metadata.js';
@@ -44,6 +44,11 @@ export interface UpdaterOptions {
    * costs one or two kilobytes. Where one is missing or wrong the whole document is asked for. By default there are none.
    */
   readonly hasDeltas?: boolean;
+  /**
+   * Whether to ask for the timestamp together with the next root, and for the next role while one is being saved. What comes is looked at, and saved, in
+   * the order of the specification all the same; a store that fails is noticed one request later. By default one thing is done after the other.
+   */
+  readonly isEager?: boolean;
   /** Milliseconds since 1970; the system's clock by default. */
   readonly now?: () => number;
   readonly limits?: Partial<Limits>;
@@ -62,6 +67,8 @@ export class Refresher {
   readonly #targets: Mirrors;
   #refreshing: Promise<TrustedMetadata> | undefined;
   #trusted: TrustedMetadata | undefined;
+  /** Roles are saved one after the other, each while the next one is asked for. */
+  #saving: Promise<unknown> = Promise.resolve();
 
   /** @param options the trusted root, where the repository is and where to keep its metadata */
   constructor(options: UpdaterOptions) {
@@ -176,14 +183,31 @@ export class Refresher {
   async #refresh(): Promise<TrustedMetadata> {
     const { root, now = Date.now } = this.#options;
     const trusted = await TrustedMetadata.fromRoot(root, now());
+    this.#saving = Promise.resolve();
+    try {
+      await this.#updateAll(trusted);
+    } finally {
+      // Also what came before a failure is saved when it is told.
+      await this.#saving;
+    }
+    this.#trusted = trusted;
+    return trusted;
+  }
+
+  async #updateAll(trusted: TrustedMetadata): Promise<void> {
     await this.#loadRoots(trusted);
     await this.#updateRoots(trusted);
     trusted.checkExpiry('root');
+    // Read while the timestamp is on its way, and before it is saved, which a read would wait for. No root discards anything any more.
+    const { store } = this.#options;
+    const stored = { snapshot: store.loadRole('snapshot'), targets: store.loadRole('targets') };
+    for (const reading of Object.values(stored)) reading.catch(() => {});
     await this.#updateTimestamp(trusted);
     const { snapshotLength, targetsLength } = this.limits;
     await this.#updateListed(
       trusted,
       'snapshot',
+      stored.snapshot,
       snapshotLength,
       (bytes) => trusted.loadSnapshot(bytes),
       (bytes) => trusted.updateSnapshot(bytes),
@@ -191,12 +215,11 @@ export class Refresher {
     await this.#updateListed(
       trusted,
       'targets',
+      stored.targets,
       targetsLength,
       (bytes) => trusted.loadTargets(bytes),
       (bytes) => trusted.updateTargets(bytes),
     );
-    this.#trusted = trusted;
-    return trusted;
   }
 
   /** The chain of roots in the store, as far as it is whole. What is damaged is asked for again. */
@@ -234,13 +257,15 @@ export class Refresher {
     for (let rotations = 0; rotations < this.limits.rootRotations; rotations++) {
       const before = trusted.root;
       try {
-        await this.metadata.first({
+        const next = this.metadata.first({
           name: metadataName('root', before.version + 1),
           facts: { role: 'root', version: before.version + 1 },
           mayBeMissing: true,
           maxLength: this.limits.rootLength,
           take: (bytes) => trusted.updateRoot(bytes),
         });
+        if (this.#options.isEager && rotations === 0) this.metadata.askAhead(this.#timestamp);
+        await next;
       } catch (error) {
         // Only "there is no such file" ends the chain (5.3.3).
         if (isMissing(error)) return;
@@ -252,18 +277,21 @@ export class Refresher {
 
   /** Specification 5.4. */
   async #updateTimestamp(trusted: TrustedMetadata): Promise<void> {
-    await this.#load('timestamp', (bytes) => trusted.loadTimestamp(bytes));
+    await this.#load(this.#options.store.loadRole('timestamp'), (bytes) => trusted.loadTimestamp(bytes));
     let before = trusted.timestamp;
     const answers = this.metadata.each({
-      name: metadataName('timestamp'),
+      ...this.#timestamp,
       facts: { role: 'timestamp' },
-      maxLength: this.limits.timestampLength,
       take: (bytes) => trusted.updateTimestamp(bytes),
     });
     for await (const after of answers) {
-      if (after !== before) await this.#saveTimestamp(trusted.root, after);
+      if (after !== before) await this.#save(() => this.#saveTimestamp(trusted.root, after));
       before = after;
     }
+  }
+
+  get #timestamp(): { readonly name: string; readonly maxLength: number } {
+    return { name: metadataName('timestamp'), maxLength: this.limits.timestampLength };
   }
 
   /** With the root it was verified by, also when that came with the program: the next program's root may replace its keys. */
@@ -273,15 +301,24 @@ export class Refresher {
     await store.saveRole('timestamp', timestamp.bytes);
   }
 
+  /** Saves, after what was to be saved before; nothing when that failed. */
+  async #save(work: () => Promise<void>): Promise<void> {
+    this.#saving = this.#saving.then(work);
+    // At the end it is awaited anyway.
+    this.#saving.catch(() => {});
+    if (!this.#options.isEager) await this.#saving;
+  }
+
   /** Specification 5.5 and 5.6: a role whose version, and perhaps length, the metadata before it lists. */
   async #updateListed(
     trusted: TrustedMetadata,
     role: 'snapshot' | 'targets',
+    reading: Promise<Uint8Array | undefined>,
     maxLength: number,
     load: (bytes: Uint8Array) => Promise<unknown>,
     update: (bytes: Uint8Array) => Promise<Metadata>,
   ): Promise<void> {
-    const stored = await this.#load(role, load);
+    const stored = await this.#load(reading, load);
     if (trusted.isFresh(role)) return;
     const { version, length } = trusted.listed(role);
     const longest = Math.min(length ?? maxLength, maxLength);
@@ -306,12 +343,15 @@ export class Refresher {
         take: (delta) => update(applyDelta(hasDelta, delta, longest)),
       });
     const { bytes } = (await unlessRefused(fromDelta)) || (await whole());
-    await this.#options.store.saveRole(role, bytes);
+    await this.#save(() => this.#options.store.saveRole(role, bytes));
   }
 
   /** Offers what the store has of a role, and returns it. It is a memory of versions at best, so a refusal only means to go without it. */
-  async #load(role: TopLevelRole, take: (bytes: Uint8Array) => Promise<unknown>): Promise<Uint8Array | undefined> {
-    const bytes = await this.#options.store.loadRole(role);
+  async #load(
+    reading: Promise<Uint8Array | undefined>,
+    take: (bytes: Uint8Array) => Promise<unknown>,
+  ): Promise<Uint8Array | undefined> {
+    const bytes = await reading;
     if (bytes) await unlessRefused(() => take(bytes));
     return bytes;
   }

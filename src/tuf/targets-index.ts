@@ -33,9 +33,9 @@ export interface IndexedTargets {
  * Cuts targets metadata into blocks. Publisher and client do the same, so that the client need not download them.
  *
  * @param targets the metadata
- * @param named paths of files that the index names itself, because each start asks for them
+ * @param isNamed whether the index names a path itself, because each start asks for it
  */
-export async function indexTargets(targets: Targets, named: readonly string[]): Promise<IndexedTargets> {
+export async function indexTargets(targets: Targets, isNamed: (path: string) => boolean): Promise<IndexedTargets> {
   const paths = [...targets.files.keys()].sort();
   const entries = asObject(targets.signed.targets, 'targets');
   const entriesOf = (some: readonly string[]): JsonObject => Object.fromEntries(some.map((path) => [path, entries[path] ?? null]));
@@ -55,7 +55,7 @@ export async function indexTargets(targets: Targets, named: readonly string[]): 
     targets: { length, hashes: { ...hashes } },
     files: paths.length,
     bytes,
-    named: entriesOf(named.filter((path) => targets.files.has(path))),
+    named: entriesOf(paths.filter(isNamed)),
     first,
     sha256: digests.map((digest) => digest.hashes.sha256 ?? '').join(''),
   };

@@ -3,6 +3,8 @@ import type { WorkerConfig } from '../release/config.js';
 import { Store } from '../store/store.js';
 import { Refresher } from '../tuf/refresher.js';
 import { ChunkedFiles } from './chunked-files.js';
+import { serversOf } from './pack-download.js';
+import type { Release } from './release.js';
 import { Releases } from './releases.js';
 import type { ReplyParts } from './replies.js';
 import { Reporter } from './reporter.js';
@@ -48,6 +50,7 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
       targetsUrl: urls(config.targets, scope),
       onMirrorFailure,
       hasDeltas: true,
+      isEager: true,
     });
   const files = new VerifiedFiles(store, refresher, (path) => releases.older(path), onDamage);
   const chunks = new ChunkedFiles(store, () => urls(config.targets, scope), onDamage, onMirrorFailure);
@@ -64,7 +67,19 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     await registration.unregister();
     await store.clear();
   };
-  const updates = new Updates({ releases, files, chunks, store, violations, announce, refresher, standDown, report });
+  const packServers = (release: Release) => serversOf(release, urls(config.targets, scope), (url, init) => fetch(url, init));
+  const updates = new Updates({
+    releases,
+    files,
+    chunks,
+    store,
+    violations,
+    announce,
+    refresher,
+    packServers,
+    standDown,
+    report,
+  });
   return {
     config,
     scope,

@@ -1,7 +1,9 @@
 import type { Progress } from '../messages/messages.js';
 import { fileRule } from '../release/manifest.js';
+import type { Pack } from '../release/packs.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { TargetFile } from '../tuf/file.js';
+import { type Batch, packsFor } from './pack-download.js';
 import { type Piece, piecesOf, type Release } from './release.js';
 import { fileKey } from './verified-files.js';
 
@@ -20,6 +22,8 @@ export interface Staging {
   download(file: TargetFile): Promise<Uint8Array>;
   /** Gets some of the chunks of a large file one after the other, checked. */
   downloadPieces(file: TargetFile, pieces: readonly Piece[]): AsyncIterable<readonly [Piece, Uint8Array]>;
+  /** Gets what is missing from packs, as far as it comes, checked. */
+  downloadPacks(packs: readonly Pack[], missing: ReadonlySet<string>): AsyncIterable<Batch>;
   /** Stores them. @throws `quota` when there is no room left and none can be made */
   save(files: ReadonlyMap<string, Uint8Array>): Promise<void>;
   /** Told of an optional file that did not come; the release goes on without it. */
@@ -82,9 +86,32 @@ export async function stageFiles(release: Release, staging: Staging): Promise<vo
     for await (const [piece, bytes] of staging.downloadPieces(file, missing)) await take(piece, bytes);
   };
 
+  const missing = new Map(waiting.map((job) => [fileKey(job.file), job]));
+  const packs = await packsFor(release, new Set(missing.keys()));
+  const inPacks = new Set(packs.flatMap(({ files }) => files.map(fileKey)));
+  const oneByOne = waiting.filter(({ file }) => !inPacks.has(fileKey(file)));
   let isFailed = false;
+  const end = (file: TargetFile) => {
+    missing.delete(fileKey(file));
+    progress.files++;
+    tell();
+  };
+  const unpack = async () => {
+    try {
+      for await (const batch of packs.length > 0 ? staging.downloadPacks(packs, new Set(missing.keys())) : []) {
+        for (const [file, bytes] of batch) {
+          await take(file, bytes);
+          end(file);
+        }
+        if (isFailed) return;
+      }
+    } catch (error) {
+      isFailed = true;
+      throw error;
+    }
+  };
   const work = async () => {
-    for (let job = waiting.shift(); job && !isFailed; job = waiting.shift()) {
+    for (let job = oneByOne.shift(); job && !isFailed; job = oneByOne.shift()) {
       try {
         await get(job);
       } catch (error) {
@@ -96,13 +123,16 @@ export async function stageFiles(release: Release, staging: Staging): Promise<vo
         }
         staging.onMissing(error);
       }
-      progress.files++;
-      tell();
+      end(job.file);
     }
   };
+  const works = () => Array.from({ length: CONNECTIONS }, work);
   // All of them end before this does: a download that outlived a failed update would store files that nobody asks for.
-  const ended = await Promise.allSettled(Array.from({ length: CONNECTIONS }, work));
+  const ended = await Promise.allSettled([unpack(), ...works()]);
+  // What should have come in packs, and did not.
+  oneByOne.push(...[...missing.values()].filter(({ file }) => inPacks.has(fileKey(file))));
+  ended.push(...(await Promise.allSettled(works())));
   // Also after a failure: what came is right, and need not come again.
   await flush();
-  for (const end of ended) if (end.status === 'rejected') throw end.reason;
+  for (const result of ended) if (result.status === 'rejected') throw result.reason;
 }

@@ -1,4 +1,4 @@
-import { INDEXED_BY_NAME } from '../release/manifest.js';
+import { isIndexedByName, PACKS_FOLDER } from '../release/packs.js';
 import type { DocumentName } from '../store/store.js';
 import { checkFile, type TargetFile } from '../tuf/file.js';
 import { Targets } from '../tuf/targets.js';
@@ -42,6 +42,12 @@ export class TargetFiles {
   ) {
     this.count = count;
     this.bytes = bytes;
+    for (const { path, length } of known.values()) {
+      // What is in the packs is counted already.
+      if (!path.startsWith(PACKS_FOLDER)) continue;
+      this.count--;
+      this.bytes -= length;
+    }
     this.#read = new Map(known);
     this.#index = index;
     this.#documents = documents;
@@ -72,6 +78,14 @@ export class TargetFiles {
   has(path: string): boolean | undefined {
     if (this.#read.has(path)) return true;
     return !this.#index || this.#readBlocks.has(this.#index.blockOf(path)) ? false : undefined;
+  }
+
+  /**
+   * @param path of a file that an index names itself
+   * @returns the file, if there is one
+   */
+  named(path: string): TargetFile | undefined {
+    return this.#read.get(path);
   }
 
   /**
@@ -151,7 +165,7 @@ export class TargetFiles {
     const targets = new Targets(bytes);
     // Somebody asked for a block that is not there: all are written anew.
     if (this.#blocks.size > this.#readBlocks.size) {
-      const { blocks } = await indexTargets(targets, []);
+      const { blocks } = await indexTargets(targets, isIndexedByName);
       for (const [number, block] of blocks.entries()) lost.set(number, block);
     }
     if (lost.size > 0) await documents.save(lost);
@@ -178,7 +192,7 @@ export async function documentsOf(
 ): Promise<{ readonly documents: ReadonlyMap<DocumentName, Uint8Array>; readonly index?: TargetsIndex }> {
   const documents = new Map<DocumentName, Uint8Array>([['targets', targets.bytes]]);
   if (!index) return { documents };
-  const { content, blocks } = await indexTargets(targets, INDEXED_BY_NAME);
+  const { content, blocks } = await indexTargets(targets, isIndexedByName);
   if (!index.says(content)) return { documents };
   for (const [number, block] of blocks.entries()) documents.set(number, block);
   return { documents, index };

@@ -1,9 +1,11 @@
 import type { Freshness, Progress, ReleaseSummary, UpdateResult } from '../messages/messages.js';
 import type { Store } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
+import { isMissing } from '../tuf/mirrors.js';
 import type { Refresher } from '../tuf/refresher.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import type { ChunkedFiles } from './chunked-files.js';
+import { downloadPacks, type PackPorts } from './pack-download.js';
 import { asVouchsafeError, toRefusal } from './refusal.js';
 import { chunksOf, firstToExpire, indexed, type Release, releaseId, releaseOf } from './release.js';
 import type { Releases } from './releases.js';
@@ -33,6 +35,8 @@ export interface UpdateParts {
   readonly violations: ViolationLog;
   readonly announce: Announce;
   readonly refresher: () => Refresher;
+  /** The servers that have a release's packs. */
+  readonly packServers: (release: Release) => PackPorts['servers'];
   /** Called when the signers say that the worker is to go. */
   readonly standDown: () => Promise<void>;
   /** Sends what was not reported yet. Never rejects. */
@@ -253,23 +257,35 @@ export class Updates {
     const { releases, store } = this.#parts;
     // Without a database nothing is kept, and everything would come again each time.
     if (!releases.active || store.kept === 'memory') return;
-    await this.#storeFiles(releases.active, () => {}).catch((error) => this.#record(error));
+    await this.#storeFiles(releases.active, () => {}, Promise.resolve()).catch((error) => this.#record(error));
   }
 
   async #stageFiles(release: Release): Promise<void> {
     const { releases, announce } = this.#parts;
     releases.arriving = release;
-    await releases.collect();
-    await this.#storeFiles(release, (progress) => void announce({ vouchsafe: 'progress', progress }));
+    // While the first files come. It forgets none of this release, and nothing is stored before it has made room.
+    const collected = releases.collect();
+    collected.catch(() => {});
+    await this.#storeFiles(release, (progress) => void announce({ vouchsafe: 'progress', progress }), collected);
+    await collected;
   }
 
-  async #storeFiles(release: Release, onProgress: (progress: Progress) => void): Promise<void> {
-    const { files, chunks, store } = this.#parts;
+  async #storeFiles(release: Release, onProgress: (progress: Progress) => void, room: Promise<unknown>): Promise<void> {
+    const { files, chunks, store, packServers } = this.#parts;
     await stageFiles(release, {
       storedHashes: () => store.storedHashes(),
       download: (file) => files.download(release, file),
       downloadPieces: (file, pieces) => chunks.download(release, file, pieces),
-      save: (pack) => this.#makingRoom(() => store.saveFiles(pack)),
+      downloadPacks: (packs, missing) =>
+        downloadPacks(packs, missing, {
+          servers: packServers(release),
+          // That one is not there is no attack: a publisher deletes those of earlier releases.
+          onFailure: (error) => void (isMissing(error) || this.#record(error)),
+        }),
+      save: async (pack) => {
+        await room;
+        await this.#makingRoom(() => store.saveFiles(pack));
+      },
       onMissing: (error) => void this.#record(error),
       onProgress,
     });

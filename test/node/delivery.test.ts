@@ -30,7 +30,7 @@ describe('our own files', () => {
     const workspace = await Workspace.make(APP);
     await workspace.published();
     expect((await wire(workspace)).files).toEqual([
-      ...SCRIPTS.map((path) => ({ path, keep: 'network-only', optional: true })),
+      ...[...SCRIPTS, 'vouchsafe/packs/*'].map((path) => ({ path, keep: 'network-only', optional: true })),
       // Wanted most when the server is out of reach, whatever rules the app has.
       { path: 'vouchsafe/index.html', keep: 'precache', optional: true },
     ]);

@@ -1,9 +1,13 @@
 import { cp, readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { readPreviousRelease } from '../../src/node/previous-release.js';
-import { openProject, projectFolders } from '../../src/node/project.js';
+import { expiry } from '../../src/node/expiry.js';
+import { bytesOf, readPreviousRelease } from '../../src/node/previous-release.js';
+import { loadSigners, openProject, projectFolders } from '../../src/node/project.js';
 import { type Candidate, selfCheck } from '../../src/node/self-check.js';
+import { FIRST_PACK } from '../../src/release/packs.js';
+import { nextRelease } from '../../src/repository/release.js';
 import { describe as describeBytes, type TargetFile } from '../../src/tuf/file.js';
+import { targetLocation } from '../../src/tuf/layout.js';
 import { indexName } from '../../src/tuf/targets-index.js';
 import { Workspace } from './workspace.js';
 
@@ -70,6 +74,26 @@ describe('selfCheck', () => {
     const candidate = await candidateIn(workspace, 'out');
     await expect(check(workspace, { ...candidate, targets: change([...candidate.targets]) })).rejects.toMatchObject({
       code: 'self-check',
+    });
+  });
+
+  test('a pack must hold what a worker looks for in it', async () => {
+    const files = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}.js`, `run(${i})`]));
+    const workspace = await Workspace.make({ 'index.html': '<h1>App</h1>', ...files });
+    await workspace.published();
+    const { repository, ...right } = await candidateIn(workspace, 'out');
+    await check(workspace, { repository, ...right });
+    const bytes = (await workspace.target(FIRST_PACK)).slice().reverse();
+    const pack = { path: FIRST_PACK, ...(await describeBytes(bytes)) };
+    const targets = right.targets.map((target) => (target.path === FIRST_PACK ? pack : target));
+    const previous = await releaseIn(workspace, 'out');
+    const signers = await loadSigners(await openProject(projectFolders(workspace.path('project')), workspace.now));
+    const { changed } = await nextRelease(bytesOf(previous), targets, signers, expiry(undefined), workspace.now);
+    for (const { name, bytes } of changed) await workspace.write('out/vouchsafe/metadata', { [name]: bytes });
+    await workspace.write('out/vouchsafe/targets', { [targetLocation(pack, true)]: bytes });
+    await expect(check(workspace, { repository, ...right, targets, changed: [pack] })).rejects.toMatchObject({
+      code: 'self-check',
+      message: expect.stringContaining(FIRST_PACK),
     });
   });
 });

@@ -7,7 +7,7 @@ import { indexName, indexTargets, readBlock, TargetsIndex } from '../../src/tuf/
 import type { TrustedMetadata } from '../../src/tuf/trusted-metadata.js';
 import { RepositorySimulator, signedPart, testSigner, utf8 } from '../repository-simulator.js';
 
-const NAMED = ['vouchsafe.json'];
+const NAMED = (path: string) => path === 'vouchsafe.json';
 
 let repository: RepositorySimulator;
 let trusted: TrustedMetadata;

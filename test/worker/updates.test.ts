@@ -66,6 +66,7 @@ function startedWorker() {
     violations,
     announce,
     refresher,
+    packServers: () => [],
     standDown,
     report: async () => {},
   });
