@@ -1,13 +1,15 @@
 import { cp, readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { expiry } from '../../src/node/expiry.js';
-import { bytesOf, readPreviousRelease } from '../../src/node/previous-release.js';
+import { readPreviousRelease } from '../../src/node/previous-release.js';
 import { loadSigners, openProject, projectFolders } from '../../src/node/project.js';
 import { type Candidate, selfCheck } from '../../src/node/self-check.js';
-import { FIRST_PACK } from '../../src/release/packs.js';
+import { FIRST_PACK, isIndexedByName } from '../../src/release/packs.js';
 import { nextRelease } from '../../src/repository/release.js';
+import { makeIndex } from '../../src/repository/targets-index.js';
 import { describe as describeBytes, type TargetFile } from '../../src/tuf/file.js';
 import { targetLocation } from '../../src/tuf/layout.js';
+import { Targets } from '../../src/tuf/targets.js';
 import { indexName } from '../../src/tuf/targets-index.js';
 import { Workspace } from './workspace.js';
 
@@ -88,10 +90,11 @@ describe('selfCheck', () => {
     const targets = right.targets.map((target) => (target.path === FIRST_PACK ? pack : target));
     const previous = await releaseIn(workspace, 'out');
     const signers = await loadSigners(await openProject(projectFolders(workspace.path('project')), workspace.now));
-    const { changed } = await nextRelease(bytesOf(previous), targets, signers, expiry(undefined), workspace.now);
+    const { changed, metadata } = await nextRelease(previous, targets, signers, expiry(undefined), workspace.now);
+    const index = await makeIndex(new Targets(metadata.targets), isIndexedByName, signers.targets);
     for (const { name, bytes } of changed) await workspace.write('out/vouchsafe/metadata', { [name]: bytes });
     await workspace.write('out/vouchsafe/targets', { [targetLocation(pack, true)]: bytes });
-    await expect(check(workspace, { repository, ...right, targets, changed: [pack] })).rejects.toMatchObject({
+    await expect(check(workspace, { repository, ...right, targets, index, changed: [pack] })).rejects.toMatchObject({
       code: 'self-check',
       message: expect.stringContaining(FIRST_PACK),
     });
