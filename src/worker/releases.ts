@@ -197,13 +197,16 @@ export class Releases {
     if (![...roots.keys()].some((version) => version > known)) return;
     this.#storedRoots = roots;
     this.#restored.clear();
-    this.#active = await this.#again(this.#active);
-    this.#staged = await this.#again(this.#staged);
+    const checked = new Map<string, Release | undefined>();
+    for (const release of [this.#active, this.#staged]) if (release) checked.set(release.key, await this.#again(release));
+    // The staged one may have become the active one meanwhile.
+    const asChecked = (release: Release | undefined) => (release && checked.has(release.key) ? checked.get(release.key) : release);
+    this.#active = asChecked(this.#active);
+    this.#staged = asChecked(this.#staged);
   }
 
   /** By the metadata alone: whether the manifest can be read is no question of trust. */
-  async #again(release: Release | undefined): Promise<Release | undefined> {
-    if (!release) return undefined;
+  async #again(release: Release): Promise<Release | undefined> {
     try {
       const { metadata, newest } = await restore(this.roots, this.#storedRoots, release.record, Date.now());
       return renewed(release, metadata, newest);
@@ -219,13 +222,16 @@ export class Releases {
     this.#staged = release;
   }
 
-  /** Makes the staged release the active one. Pages that are open stay on theirs. @throws `storage`, `quota` */
+  /** Makes the staged release the active one, unless it is not trusted any more. Pages that are open stay on theirs. @throws `storage`, `quota` */
   async activate(): Promise<Release | undefined> {
-    const release = this.#staged;
-    if (!release) return undefined;
-    await this.#store.activate(release.key);
-    // An update and a navigation may both have begun.
-    if (this.#active === release) return release;
+    const begun = this.#staged;
+    if (!begun) return undefined;
+    const { key } = begun;
+    await this.#store.activate(key);
+    // By key: meanwhile an update may have brought newer metadata of it, or a root under which it may not run.
+    if (this.#active?.key === key) return this.#active;
+    if (!this.#staged) return undefined;
+    const release = this.#staged.key === key ? this.#staged : begun;
     if (this.#active) {
       this.#others.set(this.#active.key, this.#active.record);
       this.#restored.set(this.#active.key, Promise.resolve(this.#active));

@@ -2,7 +2,7 @@ import 'fake-indexeddb/auto';
 import { deleteDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Store } from '../../src/store/store.js';
-import { RepositorySimulator, START } from '../repository-simulator.js';
+import { RepositorySimulator, START, testSigner } from '../repository-simulator.js';
 import { fetchEvent, manifestWith, SCOPE, SimulatedBrowser } from './simulated-worker.js';
 
 let repository: RepositorySimulator;
@@ -135,6 +135,83 @@ describe('a store that comes back', () => {
         return releases.active?.files;
       })
       .toBe(3);
+  });
+});
+
+describe('a release that becomes the active one', () => {
+  /** Holds what the store does to activate, until it is told to go on. */
+  function heldActivation() {
+    const { activate } = Store.prototype;
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    vi.spyOn(Store.prototype, 'activate').mockImplementationOnce(async function (this: Store, key) {
+      await held;
+      await activate.call(this, key);
+    });
+    return goOn;
+  }
+
+  it('C14 while newer metadata of it comes is the active one alone, with that metadata, and is so once', async () => {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    await release('two');
+    await updates.update();
+    const goOn = heldActivation();
+    // A page that opens makes it the active one; the update under way has begun to renew it.
+    const activated = releases.activate();
+    await repository.publish();
+    expect(await updates.update()).toMatchObject({ outcome: 'staged' });
+    const { version = 0 } = releases.staged?.trusted.timestamp ?? {};
+    goOn();
+    expect((await activated)?.trusted.timestamp.version).toBe(version);
+    expect(releases.active?.trusted.timestamp.version).toBe(version);
+    expect(releases.staged).toBeUndefined();
+
+    const key = releases.active?.key ?? '';
+    browser.clients = [{ id: 'tab', url: SCOPE.href }];
+    await releases.pins.pin({ resultingClientId: 'tab', request: { mode: 'navigate', url: SCOPE.href } }, key);
+    await updates.activate();
+    await releases.collect();
+    expect((await releases.list()).map(({ id, state }) => [id, state])).toEqual([[key, 'active']]);
+  });
+
+  it('A14 while a new root takes its keys back does not run', async () => {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    await release('two');
+    await updates.update();
+    await repository.rotate({ targets: [await testSigner(90)] });
+    await new Store(SCOPE.href).saveRoot(2, repository.root, []);
+    const goOn = heldActivation();
+    const activated = releases.activate();
+    await releases.checkAgain();
+    goOn();
+    expect(await activated).toBeUndefined();
+    expect([releases.active, releases.staged]).toEqual([undefined, undefined]);
+  });
+
+  it('A14 while the check against a new root is under way stays the active one', async () => {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    await release('two');
+    await updates.update();
+    const two = releases.staged?.id;
+    await repository.rotate({ timestamp: [await testSigner(90)] });
+    await new Store(SCOPE.href).saveRoot(2, repository.root, []);
+    // The signature that is checked last is checked when the other release is the active one.
+    const { verify } = crypto.subtle;
+    let first: Promise<unknown> | undefined;
+    vi.spyOn(crypto.subtle, 'verify').mockImplementation(async (...of: Parameters<SubtleCrypto['verify']>) => {
+      first ??= releases.activate();
+      await first;
+      return verify.apply(crypto.subtle, of);
+    });
+    await releases.checkAgain();
+    expect(first).toBeDefined();
+    expect([releases.active?.id, releases.staged]).toEqual([two, undefined]);
+    expect(releases.active?.trusted.root.version).toBe(2);
   });
 });
 
