@@ -53,7 +53,7 @@ async function valueFor(request: Request, client: string, parts: ReplyParts, ext
       return { activated: await updates.activate() };
     case 'policy':
       await releases.open();
-      await releases.setActivation(request.activation);
+      await updates.setActivation(request.activation);
       return null;
     case 'verify':
       await releases.open();

@@ -1,4 +1,5 @@
 import type { Freshness, Progress, ReleaseSummary, UpdateResult } from '../messages/messages.js';
+import type { Activation } from '../release/manifest.js';
 import type { Store } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { Refresher } from '../tuf/refresher.js';
@@ -127,6 +128,13 @@ export class Updates {
     return this.#activating;
   }
 
+  /** What the app wants about activation from now on; undefined: what the manifest says. What is staged already is no exception. @throws `storage` */
+  async setActivation(activation: Activation | undefined): Promise<void> {
+    const { releases } = this.#parts;
+    await releases.setActivation(activation);
+    if (releases.activation === 'immediate') await this.activate();
+  }
+
   /** How current the active release is at this moment. */
   freshness(): Freshness {
     const { active } = this.#parts.releases;
@@ -222,18 +230,25 @@ export class Updates {
       await this.#replaceLost();
       return { outcome: 'current' };
     }
-    if (renewed === 'staged' && releases.staged) return { outcome: 'staged', release: summaryOf(releases.staged) };
+    if (renewed === 'staged' && releases.staged) return this.#staged(releases.staged);
     const { consistentSnapshot } = metadata.root;
     const release = await releaseOf(metadata, metadata.root, (file) => files.read({ consistentSnapshot }, file));
     if (!release.manifest.tombstone) await this.#stageFiles(release);
     await this.#makingRoom(() => releases.stage(release));
-    const { active, activation } = releases;
-    if (!active || release.manifest.tombstone || activation === 'immediate') {
-      await this.#activate();
-      return { outcome: 'activated', release: summaryOf(release) };
-    }
-    await announce({ vouchsafe: 'staged', release: summaryOf(release) });
+    if (!releases.active || release.manifest.tombstone) return this.#activated(release);
+    if (releases.activation !== 'immediate') await announce({ vouchsafe: 'staged', release: summaryOf(release) });
+    return this.#staged(release);
+  }
+
+  /** What comes of a complete release: it may have been staged before the app, or another release of it, said `immediate`. */
+  async #staged(release: Release): Promise<UpdateResult> {
+    if (this.#parts.releases.activation === 'immediate') return this.#activated(release);
     return { outcome: 'staged', release: summaryOf(release) };
+  }
+
+  async #activated(release: Release): Promise<UpdateResult> {
+    await this.#activate();
+    return { outcome: 'activated', release: summaryOf(release) };
   }
 
   /** A browser that evicts, or a script of the page, may have taken files without which the app does not start offline. */
