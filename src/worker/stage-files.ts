@@ -22,33 +22,58 @@ export interface Staging {
   downloadPieces(file: TargetFile, pieces: readonly Piece[]): AsyncIterable<readonly [Piece, Uint8Array]>;
   /** Stores them. @throws `quota` when there is no room left and none can be made */
   save(files: ReadonlyMap<string, Uint8Array>): Promise<void>;
-  /** Told of an optional file that did not come; the release goes on without it. */
+  /** Stores them if there is room: nothing is given away for what no release needs. @throws `quota` */
+  saveOptional(files: ReadonlyMap<string, Uint8Array>): Promise<void>;
+  /** Told of an optional file that did not come, or that there is no room for more of them; the release goes on without. */
   onMissing(error: unknown): void;
   onProgress(progress: Progress): void;
 }
 
+/** Which files: those that a release does not run without, and the other ones. */
+export type Pass = 'required' | 'optional';
+
+/** One of the files to store. */
+interface Job {
+  readonly file: TargetFile;
+  readonly missing: readonly Piece[];
+  /** Required as soon as one of those that have these bytes is. */
+  pass: Pass;
+}
+
 /**
  * Stores what a release needs before it can run and what is not stored yet. What a killed worker had stored is not downloaded again.
+ * The required files are stored before an optional one is asked for: on a disk that is almost full these must not take the room of those.
  *
  * @param release whose files
  * @param staging where they come from and go to
+ * @param passes which of its files
  * @throws what the first failing download of a required file, or a write, throws; no further download starts then
  */
-export async function stageFiles(release: Release, staging: Staging): Promise<void> {
+export async function stageFiles(
+  release: Release,
+  staging: Staging,
+  passes: readonly Pass[] = ['required', 'optional'],
+): Promise<void> {
   const stored = await staging.storedHashes();
-  const needed = [...release.targets.values()].filter(({ path }) => fileRule(release.manifest, path).keep === 'precache');
-  const jobs = new Map<string, { file: TargetFile; missing: readonly Piece[] }>();
+  const jobs = new Map<string, Job>();
   let totalBytes = 0;
-  for (const file of needed) {
-    if (jobs.has(fileKey(file))) continue;
-    jobs.set(fileKey(file), { file, missing: piecesOf(release, file).filter((piece) => !stored.has(fileKey(piece))) });
+  for (const file of release.targets.values()) {
+    const { keep, optional } = fileRule(release.manifest, file.path);
+    if (keep !== 'precache') continue;
+    const pass = optional ? 'optional' : 'required';
+    const known = jobs.get(fileKey(file));
+    if (known) {
+      if (pass === 'required') known.pass = pass;
+      continue;
+    }
+    jobs.set(fileKey(file), { file, missing: piecesOf(release, file).filter((piece) => !stored.has(fileKey(piece))), pass });
     totalBytes += file.length;
   }
-  const waiting = [...jobs.values()].filter(({ missing }) => missing.length > 0);
+  const lacking = [...jobs.values()].filter(({ missing }) => missing.length > 0);
   const progress = {
-    files: jobs.size - waiting.length,
+    files: jobs.size - lacking.length,
     totalFiles: jobs.size,
-    bytes: totalBytes - waiting.flatMap(({ missing }) => missing).reduce((sum, { length }) => sum + length, 0),
+    bytes: totalBytes - lacking.flatMap(({ missing }) => missing).reduce((sum, { length }) => sum + length, 0),
     totalBytes,
   };
   let told = 0;
@@ -60,47 +85,57 @@ export async function stageFiles(release: Release, staging: Staging): Promise<vo
   };
   tell();
 
-  let pack = new Map<string, Uint8Array>();
-  let packed = 0;
-  const flush = async () => {
-    const full = pack;
-    pack = new Map();
-    packed = 0;
-    if (full.size > 0) await staging.save(full);
-  };
-  const take = async (piece: Piece, bytes: Uint8Array) => {
-    pack.set(fileKey(piece), bytes);
-    packed += bytes.length;
-    progress.bytes += bytes.length;
-    if (packed >= PACK) await flush();
-    tell();
-  };
-  const get = async ({ file, missing }: (typeof waiting)[number]) => {
-    if (missing[0] === file) return take(file, await staging.download(file));
-    for await (const [piece, bytes] of staging.downloadPieces(file, missing)) await take(piece, bytes);
-  };
-
-  let isFailed = false;
-  const work = async () => {
-    for (let job = waiting.shift(); job && !isFailed; job = waiting.shift()) {
-      try {
-        await get(job);
-      } catch (error) {
-        // A full disk, or a broken one, is not the fault of this file.
-        const isOurs = error instanceof VouchsafeError && error.code !== 'quota' && error.code !== 'storage';
-        if (!isOurs || !fileRule(release.manifest, job.file.path).optional) {
-          isFailed = true;
-          throw error;
-        }
-        staging.onMissing(error);
-      }
-      progress.files++;
+  const store = async (waiting: Job[], save: Staging['save']) => {
+    let pack = new Map<string, Uint8Array>();
+    let packed = 0;
+    const flush = async () => {
+      const full = pack;
+      pack = new Map();
+      packed = 0;
+      if (full.size > 0) await save(full);
+    };
+    const take = async (piece: Piece, bytes: Uint8Array) => {
+      pack.set(fileKey(piece), bytes);
+      packed += bytes.length;
+      progress.bytes += bytes.length;
+      if (packed >= PACK) await flush();
       tell();
-    }
+    };
+    const get = async ({ file, missing }: Job) => {
+      if (missing[0] === file) return take(file, await staging.download(file));
+      for await (const [piece, bytes] of staging.downloadPieces(file, missing)) await take(piece, bytes);
+    };
+
+    let isFailed = false;
+    const work = async () => {
+      for (let job = waiting.shift(); job && !isFailed; job = waiting.shift()) {
+        try {
+          await get(job);
+        } catch (error) {
+          // A full disk, or a broken one, is not the fault of this file.
+          const isOurs = error instanceof VouchsafeError && error.code !== 'quota' && error.code !== 'storage';
+          if (!isOurs || job.pass === 'required') {
+            isFailed = true;
+            throw error;
+          }
+          staging.onMissing(error);
+        }
+        progress.files++;
+        tell();
+      }
+    };
+    // All of them end before this does: a download that outlived a failed update would store files that nobody asks for.
+    const ended = await Promise.allSettled(Array.from({ length: CONNECTIONS }, work));
+    // Also after a failure: what came is right, and need not come again.
+    await flush();
+    for (const end of ended) if (end.status === 'rejected') throw end.reason;
   };
-  // All of them end before this does: a download that outlived a failed update would store files that nobody asks for.
-  const ended = await Promise.allSettled(Array.from({ length: CONNECTIONS }, work));
-  // Also after a failure: what came is right, and need not come again.
-  await flush();
-  for (const end of ended) if (end.status === 'rejected') throw end.reason;
+  const of = (pass: Pass) => (passes.includes(pass) ? lacking.filter((job) => job.pass === pass) : []);
+  await store(of('required'), (files) => staging.save(files));
+  try {
+    await store(of('optional'), (files) => staging.saveOptional(files));
+  } catch (error) {
+    if (!(error instanceof VouchsafeError) || error.code !== 'quota') throw error;
+    staging.onMissing(error);
+  }
 }

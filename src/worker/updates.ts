@@ -273,6 +273,7 @@ export class Updates {
       download: (file) => files.download(release, file),
       downloadPieces: (file, pieces) => chunks.download(release, file, pieces),
       save: (pack) => this.#makingRoom(() => store.saveFiles(pack)),
+      saveOptional: (pack) => store.saveFiles(pack),
       onMissing: (error) => void this.#record(error),
       onProgress,
     });
