@@ -58,7 +58,8 @@ export function partsOf(config: WorkerConfig): ReplyParts {
     await registration.unregister();
     await store.clear();
   };
-  const updates = new Updates({ releases, files, chunks, store, violations, announce, refresher, standDown, report });
+  const isOffline = (): boolean => !self.navigator.onLine;
+  const updates = new Updates({ releases, files, chunks, store, violations, announce, refresher, standDown, isOffline, report });
   return {
     config,
     scope,

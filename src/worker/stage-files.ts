@@ -31,6 +31,7 @@ export interface Staging {
 
 /** Which files: those that a release does not run without, and the other ones. */
 export type Pass = 'required' | 'optional';
+export const PASSES: readonly Pass[] = ['required', 'optional'];
 
 /** One of the files to store. */
 interface Job {
@@ -49,11 +50,7 @@ interface Job {
  * @param passes which of its files
  * @throws what the first failing download of a required file, or a write, throws; no further download starts then
  */
-export async function stageFiles(
-  release: Release,
-  staging: Staging,
-  passes: readonly Pass[] = ['required', 'optional'],
-): Promise<void> {
+export async function stageFiles(release: Release, staging: Staging, passes = PASSES): Promise<void> {
   const stored = await staging.storedHashes();
   const jobs = new Map<string, Job>();
   let totalBytes = 0;

@@ -1,21 +1,21 @@
-import type { Freshness, Progress, ReleaseSummary, UpdateResult } from '../messages/messages.js';
+import type { Freshness, ReleaseSummary, UpdateResult } from '../messages/messages.js';
 import type { Activation } from '../release/manifest.js';
 import type { Store } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { Refresher } from '../tuf/refresher.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import type { ChunkedFiles } from './chunked-files.js';
+import { Pace } from './pace.js';
 import { asVouchsafeError, toRefusal } from './refusal.js';
 import { firstToExpire, type Release, releaseId, releaseOf } from './release.js';
 import type { Releases } from './releases.js';
-import { stageFiles } from './stage-files.js';
+import { PASSES, type Pass } from './stage-files.js';
+import { Stock } from './stock.js';
 import type { VerifiedFiles } from './verified-files.js';
 import type { Announce, ViolationLog } from './violation-log.js';
 
 /** How long (milliseconds) a navigation waits for newer metadata while the release may still run without. */
 const REFRESH_WITHIN = 5_000;
-/** Chromium counts what was deleted from the database for some seconds more. Milliseconds. */
-const ROOM_WITHIN = 8_000;
 /** How long (milliseconds) a page is left to load before the worker looks for a newer release. */
 const LOOK_AFTER = 1_000;
 /** How far (milliseconds) a clock may be behind the signers' before it is worth a word. */
@@ -35,6 +35,8 @@ export interface UpdateParts {
   readonly refresher: () => Refresher;
   /** Called when the signers say that the worker is to go. */
   readonly standDown: () => Promise<void>;
+  /** Whether the device knows that it has no network. */
+  readonly isOffline: () => boolean;
   /** Sends what was not reported yet. Never rejects. */
   readonly report: () => Promise<void>;
 }
@@ -48,8 +50,10 @@ export class Updates {
   #activating: Promise<ReleaseSummary | undefined> | undefined;
   /** Why the last update failed, if it did. */
   #failure: VouchsafeError | undefined;
-  /** When the last update that did not fail began. */
-  #lookedAt = 0;
+  /** Milliseconds since 1970: when the last update began. */
+  #began = 0;
+  readonly #looks = new Pace();
+  readonly #stock: Stock;
   /** The newest metadata that was trusted in this life of the worker. */
   #newest: TrustedMetadata | undefined;
   #announcedFreshness: Freshness | undefined;
@@ -58,6 +62,7 @@ export class Updates {
 
   constructor(parts: UpdateParts) {
     this.#parts = parts;
+    this.#stock = new Stock(parts, (error) => void this.#record(error));
   }
 
   /** Why the last update failed, if it did. */
@@ -70,8 +75,12 @@ export class Updates {
 
   /** Looks for a newer release and stages it, or activates it when there was none. One at a time; never rejects. */
   update(): Promise<UpdateResult> {
+    return this.#begin(PASSES);
+  }
+
+  #begin(lost: readonly Pass[]): Promise<UpdateResult> {
     if (!this.#updating) {
-      this.#updating = this.#update().finally(() => {
+      this.#updating = this.#update(lost).finally(() => {
         this.#updating = undefined;
       });
       this.#patience = Promise.race([this.#updating, after(REFRESH_WITHIN)]);
@@ -85,11 +94,14 @@ export class Updates {
     return this.update();
   }
 
-  /** The same, unless the last look was just now. */
+  /**
+   * The same, unless the last look was just now, or failed a short time ago. While what runs is not fresh it is looked each time: it should run
+   * on as soon as it may.
+   */
   async look(): Promise<void> {
     const { active } = this.#parts.releases;
-    const isRecent = active && this.freshness() === 'fresh' && Date.now() - this.#lookedAt < active.manifest.lookSeconds * 1000;
-    if (!isRecent) await this.update();
+    if (!active || this.freshness() !== 'fresh') await this.update();
+    else if (this.#looks.isDue(active.manifest.lookSeconds)) await this.#begin(this.#stock.due(active.manifest.lookSeconds));
   }
 
   /** The same once a page that is about to open had time for it: both would take turns on the worker's one thread. */
@@ -171,21 +183,25 @@ export class Updates {
     await this.#parts.announce({ vouchsafe: 'state', freshness });
   }
 
-  async #update(): Promise<UpdateResult> {
+  async #update(lost: readonly Pass[]): Promise<UpdateResult> {
     const { releases, violations, refresher } = this.#parts;
     const began = Date.now();
+    this.#began = began;
     try {
       await releases.open();
       await this.#checkClock();
       // Metadata is small, and without it the app freezes.
-      const metadata = await this.#makingRoom(() => refresher().refresh());
+      const metadata = await this.#stock.makingRoom(() => refresher().refresh());
       this.#newest = metadata;
-      const result = await this.#take(metadata);
+      const result = await this.#take(metadata, lost);
       this.#failure = undefined;
-      this.#lookedAt = began;
+      this.#looks.succeeded(began);
       return result;
     } catch (error) {
       this.#failure = asVouchsafeError(error);
+      // A device without a network burdens nobody, and should look soon after it has one.
+      if (this.#parts.isOffline()) this.#looks.began(began);
+      else this.#looks.failed(began);
       // Also when nothing that the new keys signed is there yet.
       await releases.checkAgain().catch((again) => violations.record(again, 'storage'));
       await this.#record(error);
@@ -220,21 +236,21 @@ export class Updates {
     this.#clock = now;
   }
 
-  async #take(metadata: TrustedMetadata): Promise<UpdateResult> {
+  async #take(metadata: TrustedMetadata, lost: readonly Pass[]): Promise<UpdateResult> {
     const { releases, files, announce } = this.#parts;
     const id = await releaseId(metadata);
     // Which release is staged and which active is only clear when none is on its way from one to the other.
     await this.#activating;
-    const renewed = await this.#makingRoom(() => releases.renew(id, metadata));
+    const renewed = await this.#stock.makingRoom(() => releases.renew(id, metadata));
     if (renewed === 'active') {
-      await this.#replaceLost();
+      await this.#replaceLost(lost);
       return { outcome: 'current' };
     }
     if (renewed === 'staged' && releases.staged) return this.#staged(releases.staged);
     const { consistentSnapshot } = metadata.root;
     const release = await releaseOf(metadata, metadata.root, (file) => files.read({ consistentSnapshot }, file));
     if (!release.manifest.tombstone) await this.#stageFiles(release);
-    await this.#makingRoom(() => releases.stage(release));
+    await this.#stock.makingRoom(() => releases.stage(release));
     if (!releases.active || release.manifest.tombstone) return this.#activated(release);
     if (releases.activation !== 'immediate') await announce({ vouchsafe: 'staged', release: summaryOf(release) });
     return this.#staged(release);
@@ -251,56 +267,22 @@ export class Updates {
     return { outcome: 'activated', release: summaryOf(release) };
   }
 
-  /** A browser that evicts, or a script of the page, may have taken files without which the app does not start offline. */
-  async #replaceLost(): Promise<void> {
-    const { releases, store } = this.#parts;
-    // Without a database nothing is kept, and everything would come again each time.
-    if (!releases.active || store.kept === 'memory') return;
-    await this.#storeFiles(releases.active, () => {}).catch((error) => this.#record(error));
+  async #replaceLost(passes: readonly Pass[]): Promise<void> {
+    const { active } = this.#parts.releases;
+    if (active) await this.#stock.replaceLost(active, passes, this.#began).catch((error) => this.#record(error));
   }
 
   async #stageFiles(release: Release): Promise<void> {
     const { releases, announce } = this.#parts;
     releases.arriving = release;
     await releases.collect();
-    await this.#storeFiles(release, (progress) => void announce({ vouchsafe: 'progress', progress }));
-  }
-
-  async #storeFiles(release: Release, onProgress: (progress: Progress) => void): Promise<void> {
-    const { files, chunks, store } = this.#parts;
-    await stageFiles(release, {
-      storedHashes: () => store.storedHashes(),
-      download: (file) => files.download(release, file),
-      downloadPieces: (file, pieces) => chunks.download(release, file, pieces),
-      save: (pack) => this.#makingRoom(() => store.saveFiles(pack)),
-      saveOptional: (pack) => store.saveFiles(pack),
-      onMissing: (error) => void this.#record(error),
-      onProgress,
-    });
-  }
-
-  /**
-   * Does what stores something; without room again, when the files are gone that no release needs in order to run.
-   *
-   * @param work what stores something
-   * @param within milliseconds to wait before it is tried again
-   */
-  async #makingRoom<T>(work: () => Promise<T>, within = ROOM_WITHIN): Promise<T> {
-    for (let left = 2; ; left--) {
-      try {
-        return await work();
-      } catch (error) {
-        // Those that share a record with others go only when there is room again to write the others anew.
-        if (asVouchsafeError(error).code !== 'quota' || !left || !(await this.#parts.releases.collect(true))) throw error;
-        await after(within);
-      }
-    }
+    await this.#stock.stage(release, this.#began, (progress) => void announce({ vouchsafe: 'progress', progress }));
   }
 
   async #activate(): Promise<ReleaseSummary | undefined> {
     const { releases, announce, standDown } = this.#parts;
     await releases.open();
-    const release = await this.#makingRoom(() => releases.activate(), 0);
+    const release = await this.#stock.makingRoom(() => releases.activate(), 0);
     if (!release) return undefined;
     if (release.manifest.tombstone) await standDown();
     else await releases.collect();

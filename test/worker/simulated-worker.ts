@@ -43,6 +43,7 @@ export class SimulatedBrowser {
     const { active, waiting } = this.scripts;
     const postMessage = () => {};
     vi.stubGlobal('self', {
+      navigator: { onLine: true },
       registration: {
         scope: SCOPE.href,
         unregister: this.unregister,
