@@ -77,6 +77,7 @@ const violations = () => events.filter(({ vouchsafe }) => vouchsafe === 'violati
 beforeEach(async () => {
   // The simulator's clock is not ours, and a clock that is behind is reported.
   vi.useFakeTimers({ now: START, toFake: ['Date'] });
+  vi.spyOn(Math, 'random').mockReturnValue(0.5);
   repository = await RepositorySimulator.create();
   vi.stubGlobal('fetch', repository.fetch);
   await release('one');
@@ -84,6 +85,7 @@ beforeEach(async () => {
 afterEach(async () => {
   openClients = [];
   isOffline = false;
+  vi.restoreAllMocks();
   vi.useRealTimers();
   vi.unstubAllGlobals();
   await deleteDB(`vouchsafe ${scope.href}`);
@@ -223,7 +225,6 @@ describe('Updates', () => {
     }
 
     it('the next one waits twice as long each time, whoever asks is not kept waiting, and one that succeeds ends it', async () => {
-      vi.spyOn(Math, 'random').mockReturnValue(0.5);
       const { updates } = startedWorker();
       await updates.update();
       await release('two');
@@ -233,7 +234,6 @@ describe('Updates', () => {
       expect(await updates.update()).toMatchObject({ outcome: 'failed' });
       repository.answer = undefined;
       expect(await lookEachSecond(updates, 330)).toEqual([320, 330]);
-      vi.restoreAllMocks();
     });
 
     it('without a network the next one is not put off', async () => {
@@ -276,7 +276,6 @@ describe('Updates', () => {
     }
 
     it('is asked for and reported less and less often, at once when somebody asks, and comes when it is there', async () => {
-      vi.spyOn(Math, 'random').mockReturnValue(0.5);
       await publish();
       repository.answer = (path) => (path.endsWith('film.bin') ? new Response(null, { status: 404 }) : undefined);
       const { updates } = startedWorker();
@@ -291,7 +290,6 @@ describe('Updates', () => {
       await updates.update();
       expect(await looks(updates, 2)).toEqual([0, 0]);
       expect((await store.storedHashes()).size).toBe(3);
-      vi.restoreAllMocks();
     });
 
     it('C8 for want of room is not asked for again in this life of the worker, and nothing is given away for it', async () => {
