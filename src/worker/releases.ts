@@ -266,14 +266,33 @@ export class Releases {
     // The active one, too: while there is no room to say that another is, the store names that one already.
     const current = [this.#active, this.#staged].flatMap((release) => release?.key ?? []);
     await this.#store.keep(new Set([...this.#others.keys(), ...current]), names);
+    const wanted = await this.#wantedFiles(clients, isShort);
+    return wanted !== undefined && this.#store.keepFiles(wanted);
+  }
+
+  /**
+   * Does the same when there is something to forget: a release whose last page has gone since. Otherwise it writes nothing, and what is in memory of
+   * the files stays there.
+   *
+   * @throws `storage`
+   */
+  async collectRetired(): Promise<void> {
+    const { clients } = await this.pins.open();
+    const retired = [...this.#others.keys()].filter((key) => !clients.has(key));
+    const wanted = retired.length > 1 ? undefined : await this.#wantedFiles(clients, false);
+    if (retired.length > 1 || (wanted && (await this.#store.hasGarbage(wanted)))) await this.collect();
+  }
+
+  /** @returns the hashes of all that has to stay; undefined when nobody can say */
+  async #wantedFiles(clients: ReadonlyMap<string, number>, isShort: boolean): Promise<ReadonlySet<string> | undefined> {
     const pinned = await Promise.all([...clients.keys()].map((key) => this.get(key)));
     // Which files a release has that cannot be opened, nobody can say; it may be one that only cannot be read at the moment.
-    if (!this.#active || [...clients.keys()].some((key, i) => !pinned[i] && this.#others.has(key))) return false;
+    if (!this.#active || [...clients.keys()].some((key, i) => !pinned[i] && this.#others.has(key))) return undefined;
     const wanted = [this.#active, this.#staged, this.arriving, ...pinned].flatMap((release) => {
       if (!release) return [];
       return isShort ? hashesOf(release, (path) => isRequired(release, path)) : hashesOf(release);
     });
-    return this.#store.keepFiles(new Set(wanted));
+    return new Set(wanted);
   }
 
   /** Every release that is stored and can be opened: the active one, the staged one, then those that pages stay on, oldest first. */

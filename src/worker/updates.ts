@@ -244,6 +244,8 @@ export class Updates {
     const renewed = await this.#stock.makingRoom(() => releases.renew(id, metadata));
     if (renewed === 'active') {
       await this.#replaceLost(lost);
+      // Of a person with one tab, the retired release has lost its last page just now.
+      await releases.collectRetired().catch((error) => this.#record(error));
       return { outcome: 'current' };
     }
     if (renewed === 'staged' && releases.staged) return this.#staged(releases.staged);

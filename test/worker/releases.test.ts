@@ -161,6 +161,72 @@ describe('a store that comes back', () => {
   });
 });
 
+describe('a retired release', () => {
+  it('C14 goes at the first look after its last page has gone, but for the metadata by which its files are recognised', async () => {
+    // Nothing in common.
+    const publish = (name: string) =>
+      repository.release({ 'vouchsafe.json': manifestWith({ headers: [{ path: name, set: { a: name } }] }), 'index.html': name });
+    await publish('one');
+    const { releases, updates } = browser.start();
+    await updates.update();
+    const { key: one = '' } = releases.active ?? {};
+    const open = (id: string) =>
+      releases.pins.pin({ resultingClientId: id, request: { mode: 'navigate', url: SCOPE.href } }, releases.active?.key ?? '');
+    browser.clients = [{ id: 'first', url: SCOPE.href }];
+    await open('first');
+    await publish('two');
+    await updates.update();
+    await updates.activate();
+    // The tab is loaded again.
+    await open('second');
+    browser.clients = [{ id: 'second', url: SCOPE.href }];
+    const store = new Store(SCOPE.href);
+    const { key: two = '' } = releases.active ?? {};
+    const ofTwo = [...(releases.active?.targets.values() ?? [])].map(({ hashes }) => hashes.sha256);
+    const keep = vi.spyOn(Store.prototype, 'keepFiles');
+    expect(await updates.update()).toEqual({ outcome: 'current' });
+    // A page that was open a moment ago may be between two processes.
+    expect(keep).not.toHaveBeenCalled();
+    expect((await store.storedHashes()).size).toBe(4);
+    vi.setSystemTime(Date.now() + 121_000);
+    expect(await updates.update()).toEqual({ outcome: 'current' });
+    expect(await store.storedHashes()).toEqual(new Set(ofTwo));
+    expect([...(await store.loadState()).releases.keys()].sort()).toEqual([one, two].sort());
+    expect((await releases.older('index.html')).length).toBe(2);
+
+    // Then there is nothing to forget any more.
+    keep.mockClear();
+    const write = vi.spyOn(IDBObjectStore.prototype, 'delete');
+    expect(await updates.update()).toEqual({ outcome: 'current' });
+    expect(keep).not.toHaveBeenCalled();
+    expect(write).not.toHaveBeenCalled();
+  });
+
+  it('C14 two of them go but for the metadata of the last', async () => {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    for (const name of ['one', 'two', 'three']) {
+      const id = `page of ${name}`;
+      browser.clients = [...browser.clients, { id, url: SCOPE.href }];
+      await releases.pins.pin(
+        { resultingClientId: id, request: { mode: 'navigate', url: SCOPE.href } },
+        releases.active?.key ?? '',
+      );
+      if (name === 'three') break;
+      await release(name === 'one' ? 'two' : 'three');
+      await updates.update();
+      await updates.activate();
+    }
+    const versions = async () =>
+      [...(await new Store(SCOPE.href).loadState()).releases.keys()].map((key) => Number.parseInt(key, 10));
+    expect(await versions()).toEqual([2, 3, 4]);
+    browser.clients = browser.clients.slice(-1);
+    vi.setSystemTime(Date.now() + 121_000);
+    expect(await updates.update()).toEqual({ outcome: 'current' });
+    expect(await versions()).toEqual([3, 4]);
+  });
+});
+
 describe('a release that becomes the active one', () => {
   /** Holds what the store does to activate, until it is told to go on. */
   function heldActivation() {
