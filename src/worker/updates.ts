@@ -5,9 +5,10 @@ import { VouchsafeError } from '../tuf/errors.js';
 import type { Refresher } from '../tuf/refresher.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import type { ChunkedFiles } from './chunked-files.js';
+import { freshnessOf, frozenRefusal } from './freshness.js';
 import { Pace } from './pace.js';
 import { asVouchsafeError, toRefusal } from './refusal.js';
-import { firstToExpire, type Release, releaseId, releaseOf } from './release.js';
+import { type Release, releaseId, releaseOf } from './release.js';
 import type { Releases } from './releases.js';
 import { PASSES, type Pass } from './stage-files.js';
 import { Stock } from './stock.js';
@@ -149,13 +150,7 @@ export class Updates {
 
   /** How current the active release is at this moment. */
   freshness(): Freshness {
-    const { active } = this.#parts.releases;
-    if (!active) return 'empty';
-    const { expires } = firstToExpire(active);
-    const now = this.now();
-    if (now < expires) return 'fresh';
-    const isUsedUp = now >= expires + active.manifest.offlineSeconds * 1000;
-    return isUsedUp || this.#failure?.code === 'expired' ? 'frozen' : 'stale';
+    return freshnessOf(this.#parts.releases.active, this.now(), this.#failure);
   }
 
   /** Milliseconds since 1970: by the device's clock, but not before the active release was signed. */
@@ -165,14 +160,7 @@ export class Updates {
 
   /** The refusal of pages while the active release is frozen. */
   frozen(active: Release): VouchsafeError {
-    const { role, version, expires } = firstToExpire(active);
-    const message = `The ${role} signatures of this site have expired, and no newer ones came.`;
-    return new VouchsafeError('expired', message, {
-      role,
-      version,
-      expected: `unexpired at ${new Date(this.now()).toISOString()}`,
-      actual: `expired ${new Date(expires).toISOString()}`,
-    });
+    return frozenRefusal(active, this.now(), this.#failure);
   }
 
   /** Tells every page when the active release has become fresh, stale or frozen. Never rejects. */

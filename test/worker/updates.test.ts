@@ -7,11 +7,12 @@ import { VouchsafeError } from '../../src/tuf/errors.js';
 import { Refresher } from '../../src/tuf/refresher.js';
 import { ChunkedFiles } from '../../src/worker/chunked-files.js';
 import type { OpenClient } from '../../src/worker/pins.js';
+import type { Release } from '../../src/worker/release.js';
 import { Releases } from '../../src/worker/releases.js';
 import { Updates } from '../../src/worker/updates.js';
 import { VerifiedFiles } from '../../src/worker/verified-files.js';
 import { ViolationLog } from '../../src/worker/violation-log.js';
-import { EXPIRY, RepositorySimulator, START } from '../repository-simulator.js';
+import { EXPIRY, RepositorySimulator, START, testSigner } from '../repository-simulator.js';
 
 // The orders of events that a browser test cannot force. The browser tests run the same class on real parts.
 const scope = new URL('https://repository.test/');
@@ -253,6 +254,42 @@ describe('Updates', () => {
       vi.setSystemTime(START + EXPIRY.timestamp * 1000);
       expect(await lookEachSecond(updates, 5)).toEqual([1, 2, 3, 4, 5]);
       expect(updates.freshness()).toBe('stale');
+    });
+  });
+
+  describe('once what runs has expired', () => {
+    const EXPIRED = START + EXPIRY.timestamp * 1000 + 1000;
+    const everywhere = (answer: () => Response) => () => answer();
+    const timestamp = (bytes: () => Uint8Array<ArrayBufferLike> | undefined) => (path: string) =>
+      path.endsWith('/timestamp.json') ? new Response((bytes() ?? new Uint8Array()).slice()) : undefined;
+    let older: Uint8Array | undefined;
+    let forged: Uint8Array | undefined;
+
+    it.each([
+      ['stale', 'unreachable', 'no answer', () => Promise.reject(new TypeError('Failed to fetch'))],
+      ['stale', 'unreachable', 'a server that breaks down', everywhere(() => new Response('', { status: 500 }))],
+      ['stale', 'unreachable', 'a CDN that has lost the site', everywhere(() => new Response('', { status: 404 }))],
+      ['stale', 'malformed', 'the page of a network that wants a sign-in', everywhere(() => new Response('<!doctype html>Log in'))],
+      ['stale', 'redirected', 'its redirect', everywhere(() => new Response('', { status: 302 }))],
+      ['stale', 'unsigned', 'a timestamp that somebody else signed', timestamp(() => forged)],
+      ['frozen', 'expired', 'the same timestamp again', undefined],
+      ['frozen', 'rollback', 'an older timestamp', timestamp(() => older)],
+    ] as const)('A7 C15 it is %s after %s: %s', async (freshness, code, _, answer) => {
+      const { updates, releases } = startedWorker();
+      older = repository.files.get('/metadata/timestamp.json');
+      await release('two');
+      await updates.update();
+      forged = await repository.forge('timestamp', { version: 9, expires: '2031-01-01T00:00:00Z' }, [await testSigner(99)]);
+      vi.setSystemTime(EXPIRED);
+      repository.answer = answer as typeof repository.answer;
+      expect(await updates.update()).toMatchObject({ outcome: 'failed', refusal: { code }, freshness });
+      // The allowance is a minute.
+      vi.setSystemTime(EXPIRED + 60_000);
+      expect(updates.freshness()).toBe('frozen');
+      const { facts, message } = updates.frozen(releases.active as Release);
+      const isOffline = code === 'unreachable' && updates.failure?.facts.status === undefined;
+      expect(facts.offlineUntil).toBe(isOffline ? new Date(EXPIRED + 59_000).toISOString() : undefined);
+      expect(message.includes('offline')).toBe(isOffline);
     });
   });
 
