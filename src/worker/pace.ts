@@ -5,7 +5,8 @@ const SHORTEST = 1;
 
 /**
  * How often something is done that nobody asks for. What fails is left alone for twice as long each time, and not by all browsers for the same
- * time: a server that is down or overloaded, or a release that is refused, would otherwise be asked for by everybody at every page.
+ * time: a server that is down or overloaded, or a release that is refused, would otherwise be asked for by everybody at every page. Who owns the
+ * network and makes looks fail could as well hold them back; when that is over, this costs an hour at most.
  */
 export class Pace {
   #began = Number.NEGATIVE_INFINITY;

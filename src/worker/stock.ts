@@ -54,8 +54,10 @@ export class Stock {
    * @throws as `stageFiles` does
    */
   async stage(release: Release, at: number, onProgress: (progress: Progress) => void): Promise<void> {
-    // Without a database nothing is kept, and all of it would come for nothing before the first page. Files are verified when they are used.
-    if (this.#parts.store.kept === 'indexeddb') await this.#save(release, PASSES, at, onProgress);
+    const { releases, store } = this.#parts;
+    // Without a database nothing is kept, and all of it would come for nothing before the first page: files are verified when they are used. Where one
+    // runs already the database may be back in a moment, and the next one should be whole.
+    if (releases.active || store.kept === 'indexeddb') await this.#save(release, PASSES, at, onProgress);
   }
 
   /**
