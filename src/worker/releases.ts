@@ -198,9 +198,9 @@ export class Releases {
     this.#storedRoots = roots;
     this.#restored.clear();
     const checked = new Map<string, Release | undefined>();
-    for (const release of [this.#active, this.#staged]) if (release) checked.set(release.key, await this.#again(release));
+    for (const release of [this.#active, this.#staged]) if (release) checked.set(release.id, await this.#again(release));
     // The staged one may have become the active one meanwhile.
-    const asChecked = (release: Release | undefined) => (release && checked.has(release.key) ? checked.get(release.key) : release);
+    const asChecked = (release: Release | undefined) => (release && checked.has(release.id) ? checked.get(release.id) : release);
     this.#active = asChecked(this.#active);
     this.#staged = asChecked(this.#staged);
   }
@@ -226,13 +226,13 @@ export class Releases {
   async activate(): Promise<Release | undefined> {
     const begun = this.#staged;
     if (!begun) return undefined;
-    const { key } = begun;
+    const { id, key } = begun;
     await this.#store.activate(key);
-    // By key: meanwhile an update may have brought newer metadata of it, or a root under which it may not run.
-    if (this.#active?.key === key) return this.#active;
+    // By id: meanwhile an update may have brought newer metadata of it, or a root under which it may not run. What a key stands for, a page script can alter.
+    if (this.#active?.id === id) return this.#active;
     if (!this.#staged) return undefined;
-    const release = this.#staged.key === key ? this.#staged : begun;
-    if (this.#active) {
+    const release = this.#staged.id === id ? this.#staged : begun;
+    if (this.#active && this.#active.key !== key) {
       this.#others.set(this.#active.key, this.#active.record);
       this.#restored.set(this.#active.key, Promise.resolve(this.#active));
     }

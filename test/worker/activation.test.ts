@@ -129,6 +129,26 @@ describe('a release that becomes the active one', () => {
     expect((await releases.list()).map(({ id, state }) => [id, state])).toEqual([[key, 'active']]);
   });
 
+  it('C7 takes the place of another one that a page script has stored under its key', async () => {
+    const { updates } = browser.start();
+    await updates.update();
+    await release('two');
+    await updates.update();
+    await updates.activate();
+    const store = new Store(SCOPE.href);
+    const { releases: records, active = '' } = await store.loadState();
+    const [older] = [...records].filter(([key]) => key !== active).map(([, record]) => record);
+    if (!older) throw new Error('no older release');
+    await store.saveRelease(active, older);
+    const life = browser.start();
+    await life.releases.open();
+    expect(life.releases.active).toMatchObject({ key: active, trusted: { snapshot: { version: 2 } } });
+    expect(await life.updates.update()).toMatchObject({ outcome: 'staged' });
+    expect(await life.updates.activate()).toMatchObject({ id: active });
+    expect(life.releases.active).toMatchObject({ id: active, trusted: { snapshot: { version: 3 } } });
+    expect(life.releases.staged).toBeUndefined();
+  });
+
   it('A14 while a new root takes its keys back does not run', async () => {
     const { releases, updates } = browser.start();
     await updates.update();
