@@ -9,9 +9,15 @@ import type { ErrorCode, ErrorFacts } from '../tuf/errors.js';
 export type Freshness =
   /** All its metadata is unexpired. */
   | 'fresh'
-  /** Metadata has expired and the repository cannot be reached; still inside the signed offline allowance. */
+  /**
+   * Metadata has expired and no answer of the repository came, or one that anybody could have sent (a sign-in page, an error); still inside the
+   * signed offline allowance.
+   */
   | 'stale'
-  /** Metadata has expired and the repository answers with expired metadata, or the offline allowance is used up. Pages are refused. */
+  /**
+   * Metadata has expired and the repository answers with nothing newer, signed (`expired`, `rollback`), or the offline allowance is used up.
+   * Pages are refused.
+   */
   | 'frozen'
   /** No release is active yet. */
   | 'empty';
@@ -79,6 +85,11 @@ export interface Status {
   /** Changes each time the browser starts the worker. */
   readonly life: string;
   readonly freshness: Freshness;
+  /**
+   * Until when the signers let the active release run without newer signatures, in milliseconds since 1970: its first expiry and the offline
+   * allowance. While it is fresh or stale.
+   */
+  readonly offlineUntil?: number;
   readonly root?: TrustedRole;
   readonly timestamp?: TrustedRole;
   readonly snapshot?: TrustedRole;

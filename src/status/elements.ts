@@ -28,11 +28,19 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
  * A time as this device writes it.
  *
  * @param time milliseconds since 1970
- * @param text instead of the date
- * @returns an element that machines can read too
  */
-export function timeElement(time: number, text = new Date(time).toLocaleString()): HTMLTimeElement {
-  const made = make('time', text);
+export function date(time: number): string {
+  return new Date(time).toLocaleString();
+}
+
+/**
+ * The same, for machines too.
+ *
+ * @param time milliseconds since 1970
+ * @returns an element
+ */
+export function timeElement(time: number): HTMLTimeElement {
+  const made = make('time', date(time));
   made.dateTime = new Date(time).toISOString();
   return made;
 }

@@ -1,5 +1,5 @@
 import type { RoleKeys, Status, StoredRelease, TrustedRole, Violation } from '../messages/messages.js';
-import { byId, make, terms, timeElement } from './elements.js';
+import { byId, date, make, terms, timeElement } from './elements.js';
 import { ACTIVATION, countdown, duration, FRESHNESS, size } from './words.js';
 
 const ROLES = ['root', 'timestamp', 'snapshot', 'targets'] as const;
@@ -19,17 +19,18 @@ export function showStatus(status: Status): void {
   byId('state').textContent = heading;
   byId('sentence').textContent = sentence;
   byId('roles').replaceChildren(...ROLES.map((role) => roleRow(role, status[role], status.keys[role])));
-  const { releases, storage, violations } = status;
+  const { releases, storage, violations, offlineUntil } = status;
   byId('releases').replaceChildren(...releases.map((release) => releaseRow(release, status.pinned)));
   byId('activate').hidden = !status.staged;
   byId('facts').replaceChildren(
     ...terms({
       Used: storage.usage === undefined ? 'unknown' : `${size(storage.usage)} of ${size(storage.quota)}`,
-      'Kept in': storage.kept === 'memory' ? 'memory only: this browser’s storage cannot be used' : 'IndexedDB',
-      'Kept for good': storage.persisted ? 'yes' : 'no: the browser may evict it when the disk is full',
-      Clock: status.clockBehind ? `${duration(status.clockBehind)} behind the latest signed time` : 'not behind the signed times',
+      'Kept in': storage.kept === 'memory' ? 'memory only: storage cannot be used here' : 'IndexedDB',
+      'Kept for good': storage.persisted ? 'yes' : 'no: on a full disk the browser may evict it',
+      'Runs offline': offlineUntil && `until ${date(offlineUntil)}`,
+      Clock: status.clockBehind ? `${duration(status.clockBehind)} behind the latest signed time` : 'not behind signed times',
       Activation: ACTIVATION[status.activation],
-      Verified: `${status.filesVerified} files served since the worker started`,
+      Verified: `${status.filesVerified} files since the worker started`,
     }),
   );
   byId('none').textContent = violations.length ? `${violations.length}, newest first` : 'None.';
@@ -53,7 +54,7 @@ function roleRow(role: string, trusted: TrustedRole | undefined, keys: RoleKeys 
     ? details(`keys-${role}`, [`${keys.threshold} of ${keys.keyids.length} keys`], ...keys.keyids.map((id) => make('code', id)))
     : 'unknown';
   if (!trusted) return row(role, 'none', signers, '');
-  const expires = make('div', timeElement(trusted.expires), make('small', new Date(trusted.expires).toLocaleString()));
+  const expires = make('div', timeElement(trusted.expires), make('small', date(trusted.expires)));
   return row(role, `version ${trusted.version}`, signers, expires);
 }
 

@@ -4,9 +4,9 @@ import type { Activation } from '../release/manifest.js';
 /** What a freshness means, as a heading and a sentence. */
 export const FRESHNESS: Readonly<Record<Freshness, readonly [heading: string, sentence: string]>> = {
   fresh: ['Fresh', 'All signatures are current.'],
-  stale: ['Stale', 'Signatures have expired and the server is out of reach. The site runs on for as long as its signers allow.'],
+  stale: ['Stale', 'Signatures have expired and the server is out of reach. The site runs on as long as it may.'],
   frozen: ['Frozen', 'Signatures have expired. No page is opened until newer ones come.'],
-  empty: ['No release', 'No release has been verified yet.'],
+  empty: ['No release', 'None has been verified yet.'],
 };
 
 /** When a staged release becomes the active one. */

@@ -148,6 +148,28 @@ export class PackedFiles {
     return hadOther;
   }
 
+  /**
+   * Whether `keep` would have a pack to delete, or one to make smaller, by what this life of the worker knows. A few bytes that nobody wants, in a pack
+   * of others, are none.
+   *
+   * @param wanted hashes
+   * @throws `storage`
+   */
+  async hasGarbage(wanted: ReadonlySet<string>): Promise<boolean> {
+    const packs = new Map<number, { live: number; liveBytes: number; bytes: number }>();
+    for (const [hash, { pack: key, begin, end }] of await this.#known()) {
+      const pack = packs.get(key) ?? { live: 0, liveBytes: 0, bytes: 0 };
+      packs.set(key, pack);
+      pack.bytes = Math.max(pack.bytes, end);
+      if (!wanted.has(hash)) continue;
+      pack.live++;
+      pack.liveBytes += end - begin;
+    }
+    return [...packs.values()].some(
+      ({ live, liveBytes, bytes }) => live === 0 || (isGarbage(liveBytes, bytes) && bytes <= REWRITTEN),
+    );
+  }
+
   #known(): Promise<Map<string, Place>> {
     if (!this.#places) {
       const reading = this.#connection.run(['indexes'], 'readonly', async (transaction) => {
@@ -215,6 +237,11 @@ async function readPlaces(
   };
 }
 
+/** Whether what is left of a pack is worth being written anew. */
+function isGarbage(liveBytes: number, bytes: number): boolean {
+  return liveBytes < bytes / 2;
+}
+
 async function tidy(transaction: Transaction, wanted: ReadonlySet<string>, isMerging: boolean): Promise<Map<string, Place>> {
   const { places, keys } = await readPlaces(transaction);
   const packs = transaction.objectStore('packs');
@@ -241,8 +268,8 @@ async function tidy(transaction: Transaction, wanted: ReadonlySet<string>, isMer
   if (!isMerging) return places;
 
   const used = [...kept].filter(([, { live }]) => live.size > 0);
-  const garbage = used.filter(([, { liveBytes, bytes }]) => liveBytes < bytes / 2);
-  const small = used.filter(([, { liveBytes, bytes }]) => liveBytes >= bytes / 2 && bytes < PACK_SIZE / 4);
+  const garbage = used.filter(([, { liveBytes, bytes }]) => isGarbage(liveBytes, bytes));
+  const small = used.filter(([, { liveBytes, bytes }]) => !isGarbage(liveBytes, bytes) && bytes < PACK_SIZE / 4);
   let files = new Map<string, Uint8Array>();
   let size = 0;
   let total = 0;

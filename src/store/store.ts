@@ -250,6 +250,11 @@ export class Store implements MetadataStore {
     return !!(await this.#files.keep(hashes).catch(unlessQuota));
   }
 
+  /** Whether there is a record of files most of which are none of these. Never rejects. */
+  hasGarbage(hashes: ReadonlySet<string>): Promise<boolean> {
+    return this.#files.hasGarbage(hashes).catch(() => false);
+  }
+
   /** Adds a violation and drops the oldest beyond the bound. @throws `storage`, `quota` */
   saveViolation(violation: Violation): Promise<void> {
     return saveViolation(this.#connection, violation);

@@ -67,6 +67,8 @@ export interface ErrorFacts {
   readonly status?: number;
   /** What the bytes that came seem to be. */
   readonly diagnosis?: Diagnosis;
+  /** Until when the signers let the site run without its server (ISO 8601). Of what expired while no server answered. */
+  readonly offlineUntil?: string;
 }
 
 /** The one error class. `code` says why, `facts` says what; the message is for people and never parsed. */

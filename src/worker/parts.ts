@@ -68,6 +68,7 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     await store.clear();
   };
   const packServers = (release: Release) => serversOf(release, urls(config.targets, scope), (url, init) => fetch(url, init));
+  const isOffline = (): boolean => !self.navigator.onLine;
   const updates = new Updates({
     releases,
     files,
@@ -78,6 +79,7 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     refresher,
     packServers,
     standDown,
+    isOffline,
     report,
   });
   return {

@@ -49,11 +49,12 @@ const ADVICE: { readonly [Code in ErrorCode]?: string } = {
   'foreign-registration': 'Tell the site’s operators: part of it is under the control of another script.',
   uncontrolled: 'Close all tabs of this site and open it again.',
 };
+const ADVICE_OFFLINE = 'Connect to the internet, then load the page again: this device has been offline for too long.';
 const ADVICE_OTHERWISE = 'Try another network. If it stays, tell the site’s operators: their server may have been broken into.';
 
 function refusalText({ code, message, facts }: Refusal, scope: URL | undefined): string {
-  const { diagnosis } = facts;
-  const advice = ADVICE[diagnosis === 'login page' ? 'redirected' : code] ?? ADVICE_OTHERWISE;
+  const { diagnosis, offlineUntil } = facts;
+  const advice = offlineUntil ? ADVICE_OFFLINE : (ADVICE[diagnosis === 'login page' ? 'redirected' : code] ?? ADVICE_OTHERWISE);
   const rows = Object.entries({ reason: code, ...facts }).map(([name, value]) => `<dt>${name}<dd>${escapeHtml(`${value}`)}`);
   return `<p>This site shows only what its signers vouched for.
 <p>${escapeHtml(message)}${diagnosis ? ` What came instead seems to be: ${escapeHtml(diagnosis)}.` : ''}

@@ -237,13 +237,16 @@ export class Releases {
     if (![...roots.keys()].some((version) => version > known)) return;
     this.#storedRoots = roots;
     this.#restored.clear();
-    this.#active = await this.#again(this.#active);
-    this.#staged = await this.#again(this.#staged);
+    const checked = new Map<string, Release | undefined>();
+    for (const release of [this.#active, this.#staged]) if (release) checked.set(release.id, await this.#again(release));
+    // The staged one may have become the active one meanwhile.
+    const asChecked = (release: Release | undefined) => (release && checked.has(release.id) ? checked.get(release.id) : release);
+    this.#active = asChecked(this.#active);
+    this.#staged = asChecked(this.#staged);
   }
 
   /** By the metadata alone: whether the manifest can be read is no question of trust. */
-  async #again(release: Release | undefined): Promise<Release | undefined> {
-    if (!release) return undefined;
+  async #again(release: Release): Promise<Release | undefined> {
     try {
       return renewed(release, await this.#verify(release.key, release.record));
     } catch (error) {
@@ -264,14 +267,17 @@ export class Releases {
     this.#staged = release;
   }
 
-  /** Makes the staged release the active one. Pages that are open stay on theirs. @throws `storage`, `quota` */
+  /** Makes the staged release the active one, unless it is not trusted any more. Pages that are open stay on theirs. @throws `storage`, `quota` */
   async activate(): Promise<Release | undefined> {
-    const release = this.#staged;
-    if (!release) return undefined;
-    await this.#store.activate(release.key);
-    // An update and a navigation may both have begun.
-    if (this.#active === release) return release;
-    if (this.#active) {
+    const begun = this.#staged;
+    if (!begun) return undefined;
+    const { id, key } = begun;
+    await this.#store.activate(key);
+    // By id: meanwhile an update may have brought newer metadata of it, or a root under which it may not run. What a key stands for, a page script can alter.
+    if (this.#active?.id === id) return this.#active;
+    if (!this.#staged) return undefined;
+    const release = this.#staged.id === id ? this.#staged : begun;
+    if (this.#active && this.#active.key !== key) {
       this.#others.set(this.#active.key, this.#active.record);
       this.#restored.set(this.#active.key, Promise.resolve(this.#active));
     }
@@ -305,18 +311,35 @@ export class Releases {
     // The active one, too: while there is no room to say that another is, the store names that one already.
     const current = [this.#active, this.#staged].flatMap((release) => release?.key ?? []);
     await this.#store.keep(new Set([...this.#others.keys(), ...current]), names);
+    const wanted = await this.#wantedFiles(clients, isShort);
+    return wanted !== undefined && this.#store.keepFiles(wanted);
+  }
+
+  /**
+   * Does the same when there is something to forget: a release whose last page has gone since. Otherwise it writes nothing, and what is in memory of
+   * the files stays there.
+   *
+   * @throws `storage`
+   */
+  async collectRetired(): Promise<void> {
+    const { clients } = await this.pins.open();
+    const retired = [...this.#others.keys()].filter((key) => !clients.has(key));
+    const wanted = retired.length > 1 ? undefined : await this.#wantedFiles(clients, false);
+    if (retired.length > 1 || (wanted && (await this.#store.hasGarbage(wanted)))) await this.collect();
+  }
+
+  /** @returns the hashes of all that has to stay; undefined when nobody can say */
+  async #wantedFiles(clients: ReadonlyMap<string, number>, isShort: boolean): Promise<ReadonlySet<string> | undefined> {
     const pinned = await Promise.all([...clients.keys()].map((key) => this.get(key)));
     // Which files a release has that cannot be opened, nobody can say; it may be one that only cannot be read at the moment.
-    if (!this.#active || [...clients.keys()].some((key, i) => !pinned[i] && this.#others.has(key))) return false;
-    try {
-      const all = [this.#active, this.#staged, this.arriving, ...pinned].filter((release) => release !== undefined);
-      const wanted = all.map((release) => (isShort ? hashesOf(release, (path) => isRequired(release, path)) : hashesOf(release)));
-      return await this.#store.keepFiles(new Set((await Promise.all(wanted)).flat()));
-    } catch (error) {
-      if ((error as VouchsafeError).code === 'quota') throw error;
-      // Nor of one whose targets metadata is lost.
-      return false;
-    }
+    if (!this.#active || [...clients.keys()].some((key, i) => !pinned[i] && this.#others.has(key))) return undefined;
+    const all = [this.#active, this.#staged, this.arriving, ...pinned].filter((release) => release !== undefined);
+    const wanted = all.map((release) => (isShort ? hashesOf(release, (path) => isRequired(release, path)) : hashesOf(release)));
+    // Nor of one whose targets metadata is lost.
+    return Promise.all(wanted).then(
+      (hashes) => new Set(hashes.flat()),
+      () => undefined,
+    );
   }
 
   /** Every release that is stored and can be opened: the active one, the staged one, then those that pages stay on, oldest first. */

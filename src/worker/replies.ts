@@ -1,6 +1,7 @@
 import type { Replies, Reply, Request, Status } from '../messages/messages.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { AnswerParts } from './answerer.js';
+import { offlineUntil } from './freshness.js';
 import { toRefusal } from './refusal.js';
 import { type Extend, summaryOf } from './updates.js';
 import { verifyRelease } from './verify.js';
@@ -53,7 +54,7 @@ async function valueFor(request: Request, client: string, parts: ReplyParts, ext
       return { activated: await updates.activate() };
     case 'policy':
       await releases.open();
-      await releases.setActivation(request.activation);
+      await updates.setActivation(request.activation);
       return null;
     case 'verify':
       await releases.open();
@@ -95,9 +96,11 @@ export async function statusFor(client: string, parts: ReplyParts, extend: Exten
   const pinned = releases.pins.of(client);
   const pinnedId = pinned && (await releases.get(pinned))?.id;
   const reporting = await reportsTo();
+  const freshness = updates.freshness();
   return {
     ...known,
-    freshness: updates.freshness(),
+    freshness,
+    ...(active && (freshness === 'fresh' || freshness === 'stale') && { offlineUntil: offlineUntil(active) }),
     ...active?.trusted,
     ...(active && { active: summaryOf(active) }),
     ...(staged && { staged: summaryOf(staged) }),

@@ -26,35 +26,55 @@ export interface Staging {
   downloadPacks(packs: readonly Pack[], missing: ReadonlySet<string>): AsyncIterable<Batch>;
   /** Stores them. @throws `quota` when there is no room left and none can be made */
   save(files: ReadonlyMap<string, Uint8Array>): Promise<void>;
-  /** Told of an optional file that did not come; the release goes on without it. */
+  /** Stores them if there is room: nothing is given away for what no release needs. @throws `quota` */
+  saveOptional(files: ReadonlyMap<string, Uint8Array>): Promise<void>;
+  /** Told of an optional file that did not come, or that there is no room for more of them; the release goes on without. */
   onMissing(error: unknown): void;
   onProgress(progress: Progress): void;
 }
 
+/** Which files: those that a release does not run without, and the other ones. */
+export type Pass = 'required' | 'optional';
+export const PASSES: readonly Pass[] = ['required', 'optional'];
+
+/** One of the files to store. */
+interface Job {
+  readonly file: TargetFile;
+  readonly missing: readonly Piece[];
+  /** Required as soon as one of those that have these bytes is. */
+  pass: Pass;
+}
+
 /**
  * Stores what a release needs before it can run and what is not stored yet. What a killed worker had stored is not downloaded again.
+ * The required files are stored before an optional one is asked for: on a disk that is almost full these must not take the room of those.
  *
  * @param release whose files
  * @param staging where they come from and go to
+ * @param passes which of its files
  * @throws what the first failing download of a required file, or a write, throws; no further download starts then
  */
-export async function stageFiles(release: Release, staging: Staging): Promise<void> {
+export async function stageFiles(release: Release, staging: Staging, passes = PASSES): Promise<void> {
   const stored = await staging.storedHashes();
-  const needed = [...(await release.targets.all()).values()].filter(
-    ({ path }) => fileRule(release.manifest, path).keep === 'precache',
-  );
-  const jobs = new Map<string, { file: TargetFile; missing: readonly Piece[] }>();
+  const jobs = new Map<string, Job>();
   let totalBytes = 0;
-  for (const file of needed) {
-    if (jobs.has(fileKey(file))) continue;
-    jobs.set(fileKey(file), { file, missing: piecesOf(release, file).filter((piece) => !stored.has(fileKey(piece))) });
+  for (const file of (await release.targets.all()).values()) {
+    const { keep, optional } = fileRule(release.manifest, file.path);
+    if (keep !== 'precache') continue;
+    const pass = optional ? 'optional' : 'required';
+    const known = jobs.get(fileKey(file));
+    if (known) {
+      if (pass === 'required') known.pass = pass;
+      continue;
+    }
+    jobs.set(fileKey(file), { file, missing: piecesOf(release, file).filter((piece) => !stored.has(fileKey(piece))), pass });
     totalBytes += file.length;
   }
-  const waiting = [...jobs.values()].filter(({ missing }) => missing.length > 0);
+  const lacking = [...jobs.values()].filter(({ missing }) => missing.length > 0);
   const progress = {
-    files: jobs.size - waiting.length,
+    files: jobs.size - lacking.length,
     totalFiles: jobs.size,
-    bytes: totalBytes - waiting.flatMap(({ missing }) => missing).reduce((sum, { length }) => sum + length, 0),
+    bytes: totalBytes - lacking.flatMap(({ missing }) => missing).reduce((sum, { length }) => sum + length, 0),
     totalBytes,
   };
   let told = 0;
@@ -66,73 +86,83 @@ export async function stageFiles(release: Release, staging: Staging): Promise<vo
   };
   tell();
 
-  let pack = new Map<string, Uint8Array>();
-  let packed = 0;
-  const flush = async () => {
-    const full = pack;
-    pack = new Map();
-    packed = 0;
-    if (full.size > 0) await staging.save(full);
-  };
-  const take = async (piece: Piece, bytes: Uint8Array) => {
-    pack.set(fileKey(piece), bytes);
-    packed += bytes.length;
-    progress.bytes += bytes.length;
-    if (packed >= PACK) await flush();
-    tell();
-  };
-  const get = async ({ file, missing }: (typeof waiting)[number]) => {
-    if (missing[0] === file) return take(file, await staging.download(file));
-    for await (const [piece, bytes] of staging.downloadPieces(file, missing)) await take(piece, bytes);
-  };
+  const store = async (waiting: Job[], save: Staging['save']) => {
+    let pack = new Map<string, Uint8Array>();
+    let packed = 0;
+    const flush = async () => {
+      const full = pack;
+      pack = new Map();
+      packed = 0;
+      if (full.size > 0) await save(full);
+    };
+    const take = async (piece: Piece, bytes: Uint8Array) => {
+      pack.set(fileKey(piece), bytes);
+      packed += bytes.length;
+      progress.bytes += bytes.length;
+      if (packed >= PACK) await flush();
+      tell();
+    };
+    const get = async ({ file, missing }: Job) => {
+      if (missing[0] === file) return take(file, await staging.download(file));
+      for await (const [piece, bytes] of staging.downloadPieces(file, missing)) await take(piece, bytes);
+    };
 
-  const missing = new Map(waiting.map((job) => [fileKey(job.file), job]));
-  const packs = await packsFor(release, new Set(missing.keys()));
-  const inPacks = new Set(packs.flatMap(({ files }) => files.map(fileKey)));
-  const oneByOne = waiting.filter(({ file }) => !inPacks.has(fileKey(file)));
-  let isFailed = false;
-  const end = (file: TargetFile) => {
-    missing.delete(fileKey(file));
-    progress.files++;
-    tell();
-  };
-  const unpack = async () => {
-    try {
-      for await (const batch of packs.length > 0 ? staging.downloadPacks(packs, new Set(missing.keys())) : []) {
-        for (const [file, bytes] of batch) {
-          await take(file, bytes);
-          end(file);
-        }
-        if (isFailed) return;
-      }
-    } catch (error) {
-      isFailed = true;
-      throw error;
-    }
-  };
-  const work = async () => {
-    for (let job = oneByOne.shift(); job && !isFailed; job = oneByOne.shift()) {
+    const missing = new Map(waiting.map((job) => [fileKey(job.file), job]));
+    const packs = await packsFor(release, new Set(missing.keys()));
+    const inPacks = new Set(packs.flatMap(({ files }) => files.map(fileKey)));
+    const oneByOne = waiting.filter(({ file }) => !inPacks.has(fileKey(file)));
+    let isFailed = false;
+    const end = (file: TargetFile) => {
+      missing.delete(fileKey(file));
+      progress.files++;
+      tell();
+    };
+    const unpack = async () => {
       try {
-        await get(job);
-      } catch (error) {
-        // A full disk, or a broken one, is not the fault of this file.
-        const isOurs = error instanceof VouchsafeError && error.code !== 'quota' && error.code !== 'storage';
-        if (!isOurs || !fileRule(release.manifest, job.file.path).optional) {
-          isFailed = true;
-          throw error;
+        for await (const batch of packs.length > 0 ? staging.downloadPacks(packs, new Set(missing.keys())) : []) {
+          for (const [file, bytes] of batch) {
+            await take(file, bytes);
+            end(file);
+          }
+          if (isFailed) return;
         }
-        staging.onMissing(error);
+      } catch (error) {
+        isFailed = true;
+        throw error;
       }
-      end(job.file);
-    }
+    };
+    const work = async () => {
+      for (let job = oneByOne.shift(); job && !isFailed; job = oneByOne.shift()) {
+        try {
+          await get(job);
+        } catch (error) {
+          // A full disk, or a broken one, is not the fault of this file.
+          const isOurs = error instanceof VouchsafeError && error.code !== 'quota' && error.code !== 'storage';
+          if (!isOurs || job.pass === 'required') {
+            isFailed = true;
+            throw error;
+          }
+          staging.onMissing(error);
+        }
+        end(job.file);
+      }
+    };
+    const works = () => Array.from({ length: CONNECTIONS }, work);
+    // All of them end before this does: a download that outlived a failed update would store files that nobody asks for.
+    const ended = await Promise.allSettled([unpack(), ...works()]);
+    // What should have come in packs, and did not.
+    oneByOne.push(...[...missing.values()].filter(({ file }) => inPacks.has(fileKey(file))));
+    ended.push(...(await Promise.allSettled(works())));
+    // Also after a failure: what came is right, and need not come again.
+    await flush();
+    for (const result of ended) if (result.status === 'rejected') throw result.reason;
   };
-  const works = () => Array.from({ length: CONNECTIONS }, work);
-  // All of them end before this does: a download that outlived a failed update would store files that nobody asks for.
-  const ended = await Promise.allSettled([unpack(), ...works()]);
-  // What should have come in packs, and did not.
-  oneByOne.push(...[...missing.values()].filter(({ file }) => inPacks.has(fileKey(file))));
-  ended.push(...(await Promise.allSettled(works())));
-  // Also after a failure: what came is right, and need not come again.
-  await flush();
-  for (const result of ended) if (result.status === 'rejected') throw result.reason;
+  const of = (pass: Pass) => (passes.includes(pass) ? lacking.filter((job) => job.pass === pass) : []);
+  await store(of('required'), (files) => staging.save(files));
+  try {
+    await store(of('optional'), (files) => staging.saveOptional(files));
+  } catch (error) {
+    if (!(error instanceof VouchsafeError) || error.code !== 'quota') throw error;
+    staging.onMissing(error);
+  }
 }

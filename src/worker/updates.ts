@@ -1,23 +1,24 @@
-import type { Freshness, Progress, ReleaseSummary, UpdateResult } from '../messages/messages.js';
+import type { Freshness, ReleaseSummary, UpdateResult } from '../messages/messages.js';
+import type { Activation } from '../release/manifest.js';
 import type { Store } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
-import { isMissing } from '../tuf/mirrors.js';
 import type { Refresher } from '../tuf/refresher.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import type { ChunkedFiles } from './chunked-files.js';
-import { downloadPacks, type PackPorts } from './pack-download.js';
+import { freshnessOf, frozenRefusal } from './freshness.js';
+import { Pace } from './pace.js';
+import type { PackPorts } from './pack-download.js';
 import { asVouchsafeError, toRefusal } from './refusal.js';
-import { chunksOf, firstToExpire, indexed, type Release, releaseId, releaseOf } from './release.js';
+import { chunksOf, indexed, type Release, releaseId, releaseOf } from './release.js';
 import type { Releases } from './releases.js';
-import { stageFiles } from './stage-files.js';
+import { PASSES, type Pass } from './stage-files.js';
+import { Stock } from './stock.js';
 import { documentsOf, TargetFiles } from './target-files.js';
 import type { VerifiedFiles } from './verified-files.js';
 import type { Announce, ViolationLog } from './violation-log.js';
 
 /** How long (milliseconds) a navigation waits for newer metadata while the release may still run without. */
 const REFRESH_WITHIN = 5_000;
-/** Chromium counts what was deleted from the database for some seconds more. Milliseconds. */
-const ROOM_WITHIN = 8_000;
 /** How long (milliseconds) a page is left to load before the worker looks for a newer release. */
 const LOOK_AFTER = 1_000;
 /** How far (milliseconds) a clock may be behind the signers' before it is worth a word. */
@@ -39,6 +40,8 @@ export interface UpdateParts {
   readonly packServers: (release: Release) => PackPorts['servers'];
   /** Called when the signers say that the worker is to go. */
   readonly standDown: () => Promise<void>;
+  /** Whether the device knows that it has no network. */
+  readonly isOffline: () => boolean;
   /** Sends what was not reported yet. Never rejects. */
   readonly report: () => Promise<void>;
 }
@@ -52,8 +55,10 @@ export class Updates {
   #activating: Promise<ReleaseSummary | undefined> | undefined;
   /** Why the last update failed, if it did. */
   #failure: VouchsafeError | undefined;
-  /** When the last update that did not fail began. */
-  #lookedAt = 0;
+  /** Milliseconds since 1970: when the last update began. */
+  #began = 0;
+  readonly #looks = new Pace();
+  readonly #stock: Stock;
   /** The newest metadata that was trusted in this life of the worker. */
   #newest: TrustedMetadata | undefined;
   #announcedFreshness: Freshness | undefined;
@@ -62,6 +67,7 @@ export class Updates {
 
   constructor(parts: UpdateParts) {
     this.#parts = parts;
+    this.#stock = new Stock(parts, (error) => void this.#record(error));
   }
 
   /** Why the last update failed, if it did. */
@@ -74,8 +80,12 @@ export class Updates {
 
   /** Looks for a newer release and stages it, or activates it when there was none. One at a time; never rejects. */
   update(): Promise<UpdateResult> {
+    return this.#begin(PASSES);
+  }
+
+  #begin(lost: readonly Pass[]): Promise<UpdateResult> {
     if (!this.#updating) {
-      this.#updating = this.#update().finally(() => {
+      this.#updating = this.#update(lost).finally(() => {
         this.#updating = undefined;
       });
       this.#patience = Promise.race([this.#updating, after(REFRESH_WITHIN)]);
@@ -89,11 +99,14 @@ export class Updates {
     return this.update();
   }
 
-  /** The same, unless the last look was just now. */
+  /**
+   * The same, unless the last look was just now, or failed a short time ago. While what runs is not fresh it is looked each time: it should run
+   * on as soon as it may.
+   */
   async look(): Promise<void> {
     const { active } = this.#parts.releases;
-    const isRecent = active && this.freshness() === 'fresh' && Date.now() - this.#lookedAt < active.manifest.lookSeconds * 1000;
-    if (!isRecent) await this.update();
+    if (!active || this.freshness() !== 'fresh') await this.update();
+    else if (this.#looks.isDue(active.manifest.lookSeconds)) await this.#begin(this.#stock.due(active.manifest.lookSeconds));
   }
 
   /** The same once a page that is about to open had time for it: both would take turns on the worker's one thread. */
@@ -132,15 +145,16 @@ export class Updates {
     return this.#activating;
   }
 
+  /** What the app wants about activation from now on; undefined: what the manifest says. What is staged already is no exception. @throws `storage` */
+  async setActivation(activation: Activation | undefined): Promise<void> {
+    const { releases } = this.#parts;
+    await releases.setActivation(activation);
+    if (releases.activation === 'immediate') await this.activate();
+  }
+
   /** How current the active release is at this moment. */
   freshness(): Freshness {
-    const { active } = this.#parts.releases;
-    if (!active) return 'empty';
-    const { expires } = firstToExpire(active);
-    const now = this.now();
-    if (now < expires) return 'fresh';
-    const isUsedUp = now >= expires + active.manifest.offlineSeconds * 1000;
-    return isUsedUp || this.#failure?.code === 'expired' ? 'frozen' : 'stale';
+    return freshnessOf(this.#parts.releases.active, this.now(), this.#failure);
   }
 
   /** Milliseconds since 1970: by the device's clock, but not before the active release was signed. */
@@ -150,14 +164,7 @@ export class Updates {
 
   /** The refusal of pages while the active release is frozen. */
   frozen(active: Release): VouchsafeError {
-    const { role, version, expires } = firstToExpire(active);
-    const message = `The ${role} signatures of this site have expired, and no newer ones came.`;
-    return new VouchsafeError('expired', message, {
-      role,
-      version,
-      expected: `unexpired at ${new Date(this.now()).toISOString()}`,
-      actual: `expired ${new Date(expires).toISOString()}`,
-    });
+    return frozenRefusal(active, this.now(), this.#failure);
   }
 
   /** Tells every page when the active release has become fresh, stale or frozen. Never rejects. */
@@ -168,21 +175,25 @@ export class Updates {
     await this.#parts.announce({ vouchsafe: 'state', freshness });
   }
 
-  async #update(): Promise<UpdateResult> {
+  async #update(lost: readonly Pass[]): Promise<UpdateResult> {
     const { releases, violations, refresher } = this.#parts;
     const began = Date.now();
+    this.#began = began;
     try {
       await releases.open();
       await this.#checkClock();
       // Metadata is small, and without it the app freezes.
-      const metadata = await this.#makingRoom(() => refresher().refresh());
+      const metadata = await this.#stock.makingRoom(() => refresher().refresh());
       this.#newest = metadata;
-      const result = await this.#take(metadata);
+      const result = await this.#take(metadata, lost);
       this.#failure = undefined;
-      this.#lookedAt = began;
+      this.#looks.succeeded(began);
       return result;
     } catch (error) {
       this.#failure = asVouchsafeError(error);
+      // A device without a network burdens nobody, and should look soon after it has one.
+      if (this.#parts.isOffline()) this.#looks.began(began);
+      else this.#looks.failed(began);
       // Also when nothing that the new keys signed is there yet.
       await releases.checkAgain().catch((again) => violations.record(again, 'storage'));
       await this.#record(error);
@@ -217,17 +228,19 @@ export class Updates {
     this.#clock = now;
   }
 
-  async #take(metadata: TrustedMetadata): Promise<UpdateResult> {
+  async #take(metadata: TrustedMetadata, lost: readonly Pass[]): Promise<UpdateResult> {
     const { releases, files, announce, refresher } = this.#parts;
     const id = await releaseId(metadata);
     // Which release is staged and which active is only clear when none is on its way from one to the other.
     await this.#activating;
-    const renewed = await this.#makingRoom(() => releases.renew(id, metadata));
+    const renewed = await this.#stock.makingRoom(() => releases.renew(id, metadata));
     if (renewed === 'active') {
-      await this.#replaceLost();
+      await this.#replaceLost(lost);
+      // Of a person with one tab, the retired release has lost its last page just now.
+      await releases.collectRetired().catch((error) => this.#record(error));
       return { outcome: 'current' };
     }
-    if (renewed === 'staged' && releases.staged) return { outcome: 'staged', release: summaryOf(releases.staged) };
+    if (renewed === 'staged' && releases.staged) return this.#staged(releases.staged);
     const { root: newest, targets: listing } = metadata;
     if (!listing) throw new VouchsafeError('not-found', 'A release needs all four top-level roles.');
     const indexing = refresher().downloadIndex(metadata);
@@ -242,22 +255,26 @@ export class Updates {
     if (!arrived.manifest.tombstone) await this.#stageFiles(arrived);
     const { documents, index } = await documentsOf(listing, await indexing);
     const release = index ? indexed(arrived, index) : arrived;
-    await this.#makingRoom(() => releases.stage(release, documents));
-    const { active, activation } = releases;
-    if (!active || release.manifest.tombstone || activation === 'immediate') {
-      await this.#activate();
-      return { outcome: 'activated', release: summaryOf(release) };
-    }
-    await announce({ vouchsafe: 'staged', release: summaryOf(release) });
+    await this.#stock.makingRoom(() => releases.stage(release, documents));
+    if (!releases.active || release.manifest.tombstone) return this.#activated(release);
+    if (releases.activation !== 'immediate') await announce({ vouchsafe: 'staged', release: summaryOf(release) });
+    return this.#staged(release);
+  }
+
+  /** What comes of a complete release: it may have been staged before the app, or another release of it, said `immediate`. */
+  async #staged(release: Release): Promise<UpdateResult> {
+    if (this.#parts.releases.activation === 'immediate') return this.#activated(release);
     return { outcome: 'staged', release: summaryOf(release) };
   }
 
-  /** A browser that evicts, or a script of the page, may have taken files without which the app does not start offline. */
-  async #replaceLost(): Promise<void> {
-    const { releases, store } = this.#parts;
-    // Without a database nothing is kept, and everything would come again each time.
-    if (!releases.active || store.kept === 'memory') return;
-    await this.#storeFiles(releases.active, () => {}, Promise.resolve()).catch((error) => this.#record(error));
+  async #activated(release: Release): Promise<UpdateResult> {
+    await this.#activate();
+    return { outcome: 'activated', release: summaryOf(release) };
+  }
+
+  async #replaceLost(passes: readonly Pass[]): Promise<void> {
+    const { active } = this.#parts.releases;
+    if (active) await this.#stock.replaceLost(active, passes, this.#began).catch((error) => this.#record(error));
   }
 
   async #stageFiles(release: Release): Promise<void> {
@@ -266,53 +283,14 @@ export class Updates {
     // While the first files come. It forgets none of this release, and nothing is stored before it has made room.
     const collected = releases.collect();
     collected.catch(() => {});
-    await this.#storeFiles(release, (progress) => void announce({ vouchsafe: 'progress', progress }), collected);
+    await this.#stock.stage(release, this.#began, collected, (progress) => void announce({ vouchsafe: 'progress', progress }));
     await collected;
-  }
-
-  async #storeFiles(release: Release, onProgress: (progress: Progress) => void, room: Promise<unknown>): Promise<void> {
-    const { files, chunks, store, packServers } = this.#parts;
-    await stageFiles(release, {
-      storedHashes: () => store.storedHashes(),
-      download: (file) => files.download(release, file),
-      downloadPieces: (file, pieces) => chunks.download(release, file, pieces),
-      downloadPacks: (packs, missing) =>
-        downloadPacks(packs, missing, {
-          servers: packServers(release),
-          // That one is not there is no attack: a publisher deletes those of earlier releases.
-          onFailure: (error) => void (isMissing(error) || this.#record(error)),
-        }),
-      save: async (pack) => {
-        await room;
-        await this.#makingRoom(() => store.saveFiles(pack));
-      },
-      onMissing: (error) => void this.#record(error),
-      onProgress,
-    });
-  }
-
-  /**
-   * Does what stores something; without room again, when the files are gone that no release needs in order to run.
-   *
-   * @param work what stores something
-   * @param within milliseconds to wait before it is tried again
-   */
-  async #makingRoom<T>(work: () => Promise<T>, within = ROOM_WITHIN): Promise<T> {
-    for (let left = 2; ; left--) {
-      try {
-        return await work();
-      } catch (error) {
-        // Those that share a record with others go only when there is room again to write the others anew.
-        if (asVouchsafeError(error).code !== 'quota' || !left || !(await this.#parts.releases.collect(true))) throw error;
-        await after(within);
-      }
-    }
   }
 
   async #activate(): Promise<ReleaseSummary | undefined> {
     const { releases, announce, standDown } = this.#parts;
     await releases.open();
-    const release = await this.#makingRoom(() => releases.activate(), 0);
+    const release = await this.#stock.makingRoom(() => releases.activate(), 0);
     if (!release) return undefined;
     if (release.manifest.tombstone) await standDown();
     else await releases.collect();

@@ -194,6 +194,30 @@ test('C8 storage that may not be used is no reason not to run, verified from the
   ).toBe('refused');
 });
 
+test('C8 without storage each life of the worker answers its first page without downloading the whole app for it', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const app = await makeRelease(folder, 'one');
+  for (let i = 0; i < 20; i++) await writeFile(join(app, `unused-${i}.js`), `unused ${i}`);
+  const site = await publishSite(app);
+  const script = await readFile(join(site.out, 'vouchsafe-worker.js'), 'utf8');
+  const body = `Object.defineProperty(self,'indexedDB',{get(){throw new DOMException('no','SecurityError')}});${script}`;
+  site.server.lie({ match: /vouchsafe-worker\.js$/, body, type: 'text/javascript' });
+  const targets = (since: number) => site.server.paths(since).filter((path) => path.includes('/targets/'));
+  await openApp(page, site.url);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  await stopWorker(page);
+  const since = site.server.requests.length;
+  await page.reload();
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  // The manifest, the page, then what the page asks for.
+  const asked = targets(since);
+  expect(asked[1] ?? '').toMatch(targetFile('index.html'));
+  expect(targets(0).filter((path) => path.includes('unused'))).toEqual([]);
+});
+
 test('C8 without storage a web worker that waits for a script of its own gets it from a worker that has just started', async ({
   page,
   publishSite,

@@ -189,4 +189,22 @@ test('C8 for an update without room goes what no page needs, and what runs goes 
   await stopWorker(page);
   await page.reload();
   expect(await shownBy(page)).toEqual(whole('two'));
+
+  // Beside the release that runs there is room for the next one, but not for what it has that is optional.
+  await site.server.goOnline();
+  const three = await make('three');
+  await writeFile(join(three, 'optional.bin'), `optional ${randomBytes(4_500_000).toString('base64')}`);
+  await site.publish(three, { ...RULES, chunkFrom: 20_000_000 });
+  const since = site.server.requests.length;
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  expect(asked(site, 'optional.bin', since)).toHaveLength(1);
+  await expectViolation(page, { code: 'quota', during: 'update' });
+  await page.reload();
+  expect(await shownBy(page)).toEqual(whole('three'));
+  // Nor is it asked for again and again.
+  for (let i = 0; i < 3; i++) expect(await update(page)).toEqual({ outcome: 'current' });
+  expect(asked(site, 'optional.bin', since)).toHaveLength(1);
+  // Where it is used it comes, verified.
+  expect(await text(page, 'optional.bin')).toMatch(/^6000009 optional/);
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
 });

@@ -259,9 +259,15 @@ test('offline the signed allowance ends, and the app with it until the repositor
   await site.server.goOffline();
   await expect.poll(async () => (await statusOf(page)).freshness).toBe('stale');
   expect((await page.reload())?.status()).toBe(200);
+  const { timestamp, offlineUntil = 0 } = await statusOf(page);
+  expect(offlineUntil).toBe((timestamp?.expires ?? 0) + 6_000);
   await expect.poll(async () => (await statusOf(page)).freshness).toBe('frozen');
+  expect((await statusOf(page)).offlineUntil).toBeUndefined();
   expect((await page.reload())?.status()).toBe(503);
   await expect(page.locator('dd').first()).toHaveText('expired');
+  // Neither the clock nor the signers are to blame.
+  await expect(page.getByText('Connect to the internet')).toBeVisible();
+  await expect(page.getByText(new Date(offlineUntil).toISOString())).toBeVisible();
   await site.server.goOnline();
   await site.publish(FIXTURE_APP);
   await page.reload();

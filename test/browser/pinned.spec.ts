@@ -1,5 +1,5 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { expect, requestsPastTheWorker, type Site, test } from './fixtures.js';
 import { openApp, statusOf, stopWorker, update, violationsOf } from './page-actions.js';
@@ -65,8 +65,8 @@ function loadLate(page: Page): Promise<Record<string, string>> {
   });
 }
 
-/** The versions of the releases that the worker's store has. */
-function storedReleases(page: Page): Promise<string[]> {
+/** The versions of the releases that the worker's store has, and the hashes of the files. */
+function storedBy(page: Page): Promise<{ versions: string[]; hashes: string[] }> {
   return page.evaluate(async () => {
     const [{ name = '' } = {}] = await indexedDB.databases();
     const asked = <T>(request: IDBRequest<T>) =>
@@ -75,10 +75,25 @@ function storedReleases(page: Page): Promise<string[]> {
         request.onerror = () => reject(request.error);
       });
     const database = await asked(indexedDB.open(name));
-    const keys = await asked(database.transaction('releases').objectStore('releases').getAllKeys());
+    const transaction = database.transaction(['releases', 'indexes']);
+    const [keys, indexes] = await Promise.all([
+      asked(transaction.objectStore('releases').getAllKeys()),
+      asked(transaction.objectStore('indexes').getAll()) as Promise<{ hashes: string }[]>,
+    ]);
     database.close();
-    return keys.map((key) => `${key}`.split('-', 1)[0] ?? '');
+    return {
+      versions: keys.map((key) => `${key}`.split('-', 1)[0] ?? ''),
+      hashes: indexes.flatMap(({ hashes }) => hashes.split(' ')),
+    };
   });
+}
+
+/** Which of the stored files the server's release does not have. */
+async function storedOfOthers(page: Page, { out }: Site): Promise<string[]> {
+  const names = (await readdir(join(out, 'vouchsafe/targets'), { recursive: true })).map((path) => basename(path));
+  const { hashes } = await storedBy(page);
+  expect(hashes.length).toBeGreaterThan(5);
+  return hashes.filter((hash) => !names.some((name) => name.startsWith(hash)));
 }
 
 const all = (name: string) => ({
@@ -150,19 +165,49 @@ test('C14 a release is kept for the last tab that is on it, and then no longer',
     ['active', 1],
     ['pinned', 1],
   ]);
+  expect((await storedOfOthers(two, site)).length).toBeGreaterThan(5);
   await page.goto('about:blank');
-  await replace(site, await makeRelease(folder, 'three'));
   // A page counts as open for some seconds after its navigation, though it may have gone.
   await expect
     .poll(async () => {
-      await update(two);
+      expect(await update(two)).toEqual({ outcome: 'current' });
       return (await states()).map(([state]) => state);
     })
-    .toEqual(['active', 'staged']);
-  // When the next release is active, what nobody is on any more is gone. (Its files: test/store/files.test.ts.)
+    .toEqual(['active']);
+  // At a look that finds nothing else its files go. What is left of it says what an older file was.
+  expect(await update(two)).toEqual({ outcome: 'current' });
+  expect(await storedOfOthers(two, site)).toEqual([]);
+  expect((await storedBy(two)).versions).toEqual(['1', '2']);
+  await replace(site, await makeRelease(folder, 'three'));
+  expect(await update(two)).toMatchObject({ outcome: 'staged' });
   await two.reload();
   expect(await two.title()).toBe('three');
-  await expect.poll(() => storedReleases(two)).toEqual(['2', '3']);
+  await expect.poll(async () => (await storedBy(two)).versions).toEqual(['2', '3']);
+});
+
+test('C14 of a person with one tab the release before is gone when the tab has been loaded again', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await makeRelease(folder, 'one'));
+  await openApp(page, site.url);
+  await replace(site, await makeRelease(folder, 'two'));
+  await update(page);
+  expect((await statusOf(page)).releases).toMatchObject([{ state: 'active', clients: 1 }, { state: 'staged' }]);
+  await page.reload();
+  expect(await loadLate(page)).toEqual(all('two'));
+  await expect
+    .poll(async () => {
+      expect(await update(page)).toEqual({ outcome: 'current' });
+      return storedOfOthers(page, site);
+    })
+    .toEqual([]);
+  expect((await storedBy(page)).versions).toEqual(['1', '2']);
+  await site.server.goOffline();
+  await stopWorker(page);
+  await page.reload();
+  expect(await loadLate(page)).toEqual(all('two'));
 });
 
 test('C14 a worker of a worker gets the files of its page’s release', async ({ page, publishSite, folder }) => {

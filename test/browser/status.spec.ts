@@ -34,6 +34,10 @@ test('the status page says what is trusted, by whose keys and until when, within
   await expect(page.getByRole('row', { name: /^12-9f86/ })).toContainText(/active.*201 files, 5.3 MB.*3 pages, this too/);
   await expect(page.getByRole('row', { name: /^11-6030/ })).toContainText(/pinned.*1 page/);
   await expect(page.getByText('11.4 MB of 6.1 GB')).toBeVisible();
+  const until = await page.evaluate((time) => new Date(time).toLocaleString(), status.offlineUntil ?? 0);
+  await expect(page.locator('dt', { hasText: 'Runs offline' }).locator('xpath=following-sibling::dd[1]')).toHaveText(
+    `until ${until}`,
+  );
   await expect(page.getByRole('button', { name: 'Activate the new release' })).toBeHidden();
   const origin = new URL(url).origin;
   const link = (name: string) => page.getByRole('link', { name });
@@ -113,9 +117,11 @@ test('the status page says when signatures have expired, and when there is no wo
   await expect(page.getByRole('heading', { name: 'No worker controls this page' })).toBeVisible();
   await expect(page.getByRole('button')).toHaveCount(0);
   const timestamp = { version: 148, expires: Date.now() - 90_000 };
-  await pretendWorker(page, { replies: { status: sampleStatus(Date.now(), { freshness: 'frozen', timestamp }) } });
+  const { offlineUntil: _, ...frozen } = sampleStatus(Date.now(), { freshness: 'frozen', timestamp });
+  await pretendWorker(page, { replies: { status: frozen } });
   await page.reload();
   await expect(page.getByRole('heading', { name: 'Frozen' })).toBeVisible();
+  await expect(page.getByText('Runs offline')).toHaveCount(0);
   await expect(page.getByRole('row', { name: /^timestamp/ }).locator('time')).toHaveText(/^expired 00:01:\d\d ago$/);
 });
 

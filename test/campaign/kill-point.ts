@@ -165,7 +165,7 @@ export async function killAt(point: Point, fixtures: Fixtures): Promise<boolean>
   await expect.poll(async () => (await update(page)).outcome).not.toBe('failed');
   await page.reload();
   expect(await expectWhole(page, releases)).toBe(next);
-  // An update that finds nothing new tidies up, too.
+  // An update that finds nothing new tidies up, too, but for what pages that count as open are on.
   await page.reload();
   expect(await update(page)).toEqual({ outcome: 'current' });
   const stored = await storedBy(page);

@@ -15,6 +15,7 @@ export function sampleStatus(now: number, more: Partial<Status> = {}): Status {
   return {
     life: 'a5cf64f2-1fd2-4f3c-8a9b-0d5c1a2b3c4d',
     freshness: 'fresh',
+    offlineUntil: now + 20 * DAY + 15_000_000,
     root: { version: 3, expires: now + 212 * DAY + 5_000 },
     timestamp: { version: 148, expires: now + 6 * DAY + 15_000_000 },
     snapshot: { version: 12, expires: now + 27 * DAY },

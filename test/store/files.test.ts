@@ -243,3 +243,35 @@ describe('keepFiles', () => {
       expect(await Promise.all(hashes.map((hash) => life.loadFile(hash)))).toEqual(hashes.map((hash) => bytes(`bytes of ${hash}`)));
   });
 });
+
+describe('hasGarbage', () => {
+  it('says whether there is a record to delete, or to make smaller, and nothing after that was done', async () => {
+    const wanted = (...hashes: string[]) => new Set(hashes);
+    expect(await store.hasGarbage(wanted())).toBe(false);
+    await store.saveFiles(files('a', 'b', 'c'));
+    await store.saveFiles(new Map([['empty', new Uint8Array()]]));
+    const again = new Store(scope);
+    expect(await again.hasGarbage(wanted('a', 'b', 'c', 'empty'))).toBe(false);
+    // One of three that nobody wants stays where it is.
+    expect(await again.hasGarbage(wanted('a', 'b', 'empty'))).toBe(false);
+    for (const left of [wanted('a', 'empty'), wanted('a')]) {
+      expect(await again.hasGarbage(left)).toBe(true);
+      await again.keepFiles(left);
+      expect(await again.hasGarbage(left)).toBe(false);
+    }
+    expect(await again.storedHashes()).toEqual(wanted('a'));
+  });
+
+  it('does not count what is too large to be written anew', async () => {
+    await store.saveFiles(new Map([...files('small'), ['large', new Uint8Array(17 * MIB)]]));
+    expect(await store.hasGarbage(new Set(['small']))).toBe(false);
+    expect(await store.hasGarbage(new Set())).toBe(true);
+  });
+
+  it('C8 without a database there is none', async () => {
+    vi.spyOn(indexedDB, 'open').mockImplementation(() => {
+      throw new DOMException('no', 'SecurityError');
+    });
+    expect(await store.hasGarbage(new Set())).toBe(false);
+  });
+});

@@ -47,6 +47,9 @@ describe('the refusal page', () => {
     const advice = await Promise.all(codes.map(async (code) => /<p>([^<]*) Then <a/.exec(await textOf(refused(code)))?.[1]));
     expect(new Set(advice).size).toBe(codes.length);
     expect(advice).not.toContain(undefined);
+    // A person who was offline for too long has a right clock, and nothing to wait for.
+    expect(await textOf(refused('expired', { offlineUntil: '2030-01-01T00:00:00.000Z' }))).toContain('Connect to the internet');
+    expect(await textOf(refused('expired'))).toContain('Check this device’s clock');
   });
 });
 

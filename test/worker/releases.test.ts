@@ -151,6 +151,30 @@ describe('a release that a page stays on', () => {
   });
 });
 
+describe('no store', () => {
+  it('C8 no file is downloaded before it is asked for, since none would be kept, and each is verified then', async () => {
+    vi.spyOn(indexedDB, 'open').mockImplementation(() => {
+      throw new DOMException('no', 'SecurityError');
+    });
+    const asked = () =>
+      repository.requests.filter((path) => path.startsWith('/targets/')).map((path) => path.replace(/^.*\/\w+\./, ''));
+    const { releases, updates, files } = browser.start();
+    expect(await updates.update()).toMatchObject({ outcome: 'activated' });
+    expect(asked()).toEqual(['vouchsafe.json']);
+    const file = await releases.active?.targets.find('shared.js');
+    if (!releases.active || !file) throw new Error('no release');
+    expect(new TextDecoder().decode(await files.read(releases.active, file))).toBe('shared');
+    repository.answer = (path) => (path.endsWith('shared.js') ? new Response('altered') : undefined);
+    await expect(files.read(releases.active, file)).rejects.toMatchObject({ code: 'mismatch' });
+    repository.answer = undefined;
+    await release('two');
+    repository.requests.length = 0;
+    // The database may be back when it runs.
+    expect(await updates.update()).toMatchObject({ outcome: 'staged' });
+    expect(new Set(asked())).toEqual(new Set(['index.html', 'shared.js', 'vouchsafe.json']));
+  });
+});
+
 describe('a store that comes back', () => {
   it('C8 is read then: a worker that began without it finds its release', async () => {
     await browser.start().updates.update();

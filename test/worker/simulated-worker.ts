@@ -24,12 +24,18 @@ export class SimulatedBrowser {
   readonly #repository: RepositorySimulator;
   /** The pages that are open. */
   clients: { readonly id: string; readonly url: string }[] = [];
+  readonly #navigator = { onLine: true };
   readonly unregister = vi.fn(async () => true);
   /** The scripts of the workers that the browser has. */
   scripts: { readonly active: string; readonly waiting?: string } = { active: `${SCOPE.href}vouchsafe-worker.js` };
 
   constructor(repository: RepositorySimulator) {
     this.#repository = repository;
+  }
+
+  /** Whether the device has a network, as far as it knows. */
+  set isOnline(isOnline: boolean) {
+    this.#navigator.onLine = isOnline;
   }
 
   /** The configuration of a worker of this site. */
@@ -43,6 +49,7 @@ export class SimulatedBrowser {
     const { active, waiting } = this.scripts;
     const postMessage = () => {};
     vi.stubGlobal('self', {
+      navigator: this.#navigator,
       registration: {
         scope: SCOPE.href,
         unregister: this.unregister,

@@ -68,6 +68,7 @@ function startedWorker() {
     refresher,
     packServers: () => [],
     standDown,
+    isOffline: () => false,
     report: async () => {},
   });
   return { releases, updates, standDown };
@@ -87,6 +88,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   openClients = [];
+  vi.restoreAllMocks();
   vi.useRealTimers();
   vi.unstubAllGlobals();
   await deleteDB(`vouchsafe ${scope.href}`);
@@ -133,6 +135,26 @@ describe('Updates', () => {
     const result = await updates.update();
     expect(result).toEqual({ outcome: 'activated', release: expect.objectContaining({ id: releases.active?.id }) });
     expect(releases.active?.trusted.snapshot.version).toBe((first?.trusted.snapshot.version ?? 0) + 1);
+  });
+
+  it('under `immediate` activates what was staged before it was `immediate`: at once when the app says so, or at the next look', async () => {
+    const { updates, releases } = startedWorker();
+    await updates.update();
+    await release('two');
+    const staged = await updates.update();
+    expect(staged).toMatchObject({ outcome: 'staged' });
+    await updates.setActivation('immediate');
+    expect(staged).toMatchObject({ release: { id: releases.active?.id } });
+    expect(releases.staged).toBeUndefined();
+    expect(events).toContainEqual({ vouchsafe: 'activated', release: expect.objectContaining({ id: releases.active?.id }) });
+
+    // A life that ended between the two.
+    await updates.setActivation(undefined);
+    await release('three');
+    await updates.update();
+    await releases.setActivation('immediate');
+    expect(await updates.update()).toEqual({ outcome: 'activated', release: expect.objectContaining({ id: releases.active?.id }) });
+    expect(releases.active?.trusted.snapshot.version).toBe(4);
   });
 
   it('a changed header alone makes a new release, of which only the manifest is downloaded', async () => {

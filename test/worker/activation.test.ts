@@ -1,0 +1,188 @@
+import 'fake-indexeddb/auto';
+import { deleteDB } from 'idb';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Store } from '../../src/store/store.js';
+import { RepositorySimulator, START, testSigner } from '../repository-simulator.js';
+import { manifestWith, SCOPE, SimulatedBrowser } from './simulated-worker.js';
+
+let repository: RepositorySimulator;
+let browser: SimulatedBrowser;
+
+const release = (text: string, changes = {}) =>
+  repository.release({ 'vouchsafe.json': manifestWith(changes), 'index.html': text, 'shared.js': 'shared' });
+
+beforeEach(async () => {
+  vi.useFakeTimers({ now: START, toFake: ['Date'] });
+  repository = await RepositorySimulator.create();
+  browser = new SimulatedBrowser(repository);
+  await release('one');
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  await deleteDB(`vouchsafe ${SCOPE.href}`);
+});
+
+describe('a retired release', () => {
+  it('C14 goes at the first look after its last page has gone, but for the metadata by which its files are recognised', async () => {
+    // Nothing in common.
+    const publish = (name: string) =>
+      repository.release({ 'vouchsafe.json': manifestWith({ headers: [{ path: name, set: { a: name } }] }), 'index.html': name });
+    await publish('one');
+    const { releases, updates } = browser.start();
+    await updates.update();
+    const { key: one = '' } = releases.active ?? {};
+    const open = (id: string) =>
+      releases.pins.pin({ resultingClientId: id, request: { mode: 'navigate', url: SCOPE.href } }, releases.active?.key ?? '');
+    browser.clients = [{ id: 'first', url: SCOPE.href }];
+    await open('first');
+    await publish('two');
+    await updates.update();
+    await updates.activate();
+    // The tab is loaded again.
+    await open('second');
+    browser.clients = [{ id: 'second', url: SCOPE.href }];
+    const store = new Store(SCOPE.href);
+    const { key: two = '' } = releases.active ?? {};
+    const ofTwo = [...((await releases.active?.targets.all())?.values() ?? [])].map(({ hashes }) => hashes.sha256);
+    const keep = vi.spyOn(Store.prototype, 'keepFiles');
+    expect(await updates.update()).toEqual({ outcome: 'current' });
+    // A page that was open a moment ago may be between two processes.
+    expect(keep).not.toHaveBeenCalled();
+    expect((await store.storedHashes()).size).toBe(4);
+    vi.setSystemTime(Date.now() + 121_000);
+    expect(await updates.update()).toEqual({ outcome: 'current' });
+    expect(await store.storedHashes()).toEqual(new Set(ofTwo));
+    expect([...(await store.loadState()).releases.keys()].sort()).toEqual([one, two].sort());
+    expect((await releases.older('index.html')).length).toBe(2);
+
+    // Then there is nothing to forget any more.
+    keep.mockClear();
+    const write = vi.spyOn(IDBObjectStore.prototype, 'delete');
+    expect(await updates.update()).toEqual({ outcome: 'current' });
+    expect(keep).not.toHaveBeenCalled();
+    expect(write).not.toHaveBeenCalled();
+  });
+
+  it('C14 two of them go but for the metadata of the last', async () => {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    for (const name of ['one', 'two', 'three']) {
+      const id = `page of ${name}`;
+      browser.clients = [...browser.clients, { id, url: SCOPE.href }];
+      await releases.pins.pin(
+        { resultingClientId: id, request: { mode: 'navigate', url: SCOPE.href } },
+        releases.active?.key ?? '',
+      );
+      if (name === 'three') break;
+      await release(name === 'one' ? 'two' : 'three');
+      await updates.update();
+      await updates.activate();
+    }
+    const versions = async () =>
+      [...(await new Store(SCOPE.href).loadState()).releases.keys()].map((key) => Number.parseInt(key, 10));
+    expect(await versions()).toEqual([2, 3, 4]);
+    browser.clients = browser.clients.slice(-1);
+    vi.setSystemTime(Date.now() + 121_000);
+    expect(await updates.update()).toEqual({ outcome: 'current' });
+    expect(await versions()).toEqual([3, 4]);
+  });
+});
+
+describe('a release that becomes the active one', () => {
+  /** Holds what the store does to activate, until it is told to go on. */
+  function heldActivation() {
+    const { activate } = Store.prototype;
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    vi.spyOn(Store.prototype, 'activate').mockImplementationOnce(async function (this: Store, key) {
+      await held;
+      await activate.call(this, key);
+    });
+    return goOn;
+  }
+
+  it('C14 while newer metadata of it comes is the active one alone, with that metadata, and is so once', async () => {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    await release('two');
+    await updates.update();
+    const goOn = heldActivation();
+    // A page that opens makes it the active one; the update under way has begun to renew it.
+    const activated = releases.activate();
+    await repository.publish();
+    expect(await updates.update()).toMatchObject({ outcome: 'staged' });
+    const { version = 0 } = releases.staged?.trusted.timestamp ?? {};
+    goOn();
+    expect((await activated)?.trusted.timestamp.version).toBe(version);
+    expect(releases.active?.trusted.timestamp.version).toBe(version);
+    expect(releases.staged).toBeUndefined();
+
+    const key = releases.active?.key ?? '';
+    browser.clients = [{ id: 'tab', url: SCOPE.href }];
+    await releases.pins.pin({ resultingClientId: 'tab', request: { mode: 'navigate', url: SCOPE.href } }, key);
+    await updates.activate();
+    await releases.collect();
+    expect((await releases.list()).map(({ id, state }) => [id, state])).toEqual([[key, 'active']]);
+  });
+
+  it('C7 takes the place of another one that a page script has stored under its key', async () => {
+    const { updates } = browser.start();
+    await updates.update();
+    await release('two');
+    await updates.update();
+    await updates.activate();
+    const store = new Store(SCOPE.href);
+    const { releases: records, active = '' } = await store.loadState();
+    const [older] = [...records].filter(([key]) => key !== active).map(([, record]) => record);
+    if (!older) throw new Error('no older release');
+    await store.saveRelease(active, older);
+    const life = browser.start();
+    await life.releases.open();
+    expect(life.releases.active).toMatchObject({ key: active, trusted: { snapshot: { version: 2 } } });
+    expect(await life.updates.update()).toMatchObject({ outcome: 'staged' });
+    expect(await life.updates.activate()).toMatchObject({ id: active });
+    expect(life.releases.active).toMatchObject({ id: active, trusted: { snapshot: { version: 3 } } });
+    expect(life.releases.staged).toBeUndefined();
+  });
+
+  it('A14 while a new root takes its keys back does not run', async () => {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    await release('two');
+    await updates.update();
+    await repository.rotate({ targets: [await testSigner(90)] });
+    await new Store(SCOPE.href).saveRoot(2, repository.root, []);
+    const goOn = heldActivation();
+    const activated = releases.activate();
+    await releases.checkAgain();
+    goOn();
+    expect(await activated).toBeUndefined();
+    expect([releases.active, releases.staged]).toEqual([undefined, undefined]);
+  });
+
+  it('A14 while the check against a new root is under way stays the active one', async () => {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    await release('two');
+    await updates.update();
+    const two = releases.staged?.id;
+    await repository.rotate({ timestamp: [await testSigner(90)] });
+    await new Store(SCOPE.href).saveRoot(2, repository.root, []);
+    // The signature that is checked last is checked when the other release is the active one.
+    const { verify } = crypto.subtle;
+    let first: Promise<unknown> | undefined;
+    vi.spyOn(crypto.subtle, 'verify').mockImplementation(async (...of: Parameters<SubtleCrypto['verify']>) => {
+      first ??= releases.activate();
+      await first;
+      return verify.apply(crypto.subtle, of);
+    });
+    await releases.checkAgain();
+    expect(first).toBeDefined();
+    expect([releases.active?.id, releases.staged]).toEqual([two, undefined]);
+    expect(releases.active?.trusted.root.version).toBe(2);
+  });
+});
