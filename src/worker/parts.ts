@@ -28,8 +28,8 @@ export function partsOf(config: WorkerConfig): ReplyParts {
   const store: Store = new Store(scope.href, (error) => onDamage(error));
   const violations = new ViolationLog(store, announce);
   const reporter = new Reporter(scope, {
-    unreported: () => store.unreported(),
-    markReported: (keys) => store.markReported(keys),
+    unreported: () => violations.unreported(),
+    markReported: (keys) => violations.markReported(keys),
     lot: () => store.lot(),
   });
   const report = async (): Promise<void> => {
