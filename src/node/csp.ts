@@ -59,7 +59,8 @@ const STRICT: readonly (readonly [string, readonly string[]])[] = [
 // Directives that take over from default-src as soon as they are there, so they begin with what it allows.
 const FETCH_DIRECTIVES = ['media-src', 'script-src-elem', 'script-src-attr', 'style-src-elem', 'style-src-attr', 'child-src'];
 const CODE = /^(script-src(-elem|-attr)?|worker-src)$/;
-const OPENS_CODE = /^(blob:|data:|filesystem:|\*|https?:|'unsafe-inline')$/i;
+/** Whole schemes, any host, and keywords. A nonce, too: it stands in a signed header that is the same for everybody, so whoever injects knows it. */
+const OPENS_CODE = /^([a-z][a-z\d+.-]*:$|([a-z][a-z\d+.-]*:\/\/)?\*(?![^:/])|'(unsafe-inline|unsafe-eval|strict-dynamic|nonce-.*)'$)/i;
 const TYPES_OF_DIRECTIVES: readonly (readonly [RegExp, string])[] = [
   [/^text\/javascript/, 'script-src'],
   [/^text\/css/, 'style-src'],

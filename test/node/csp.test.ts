@@ -160,6 +160,11 @@ describe('options', () => {
     expect(policyOf('<style>a</style><p style="b">', options)['style-src']).toBe("'self' 'unsafe-inline'");
   });
 
+  test('scripts from hosts that are named, and WebAssembly, are no way for injected text', () => {
+    const more = ['https://cdn.example/lib/', 'https://*.cdn.example:*', "'wasm-unsafe-eval'", "'report-sample'", hash('a')];
+    expect(policyOf('', { extend: { 'script-src': more } })['script-src']).toBe(`'self' ${more.join(' ')}`);
+  });
+
   test('only reported', () => {
     const { rules } = policies(
       { paths: ['index.html'], pages: new Map([['index.html', '']]), external: new Map() },
@@ -202,6 +207,13 @@ describe('options', () => {
     ['data: for scripts', { extend: { 'script-src': ['data:'] } }, 'data:'],
     ['blob: for workers', { extend: { 'worker-src': ['BLOB:'] } }, 'BLOB:'],
     ['any origin for script elements', { extend: { 'script-src-elem': ['*'] } }, '*'],
+    ['any host by its scheme', { extend: { 'script-src': ['https://*'] } }, 'https://*'],
+    ['any host and port', { extend: { 'worker-src': ['*:*'] } }, '*:*'],
+    ['any host with a path', { extend: { 'script-src': ['HTTP://*:8080/a/'] } }, 'HTTP://*:8080/a/'],
+    ['any host of a scheme', { extend: { 'script-src': ['wss:'] } }, 'wss:'],
+    ['eval', { extend: { 'script-src': ["'unsafe-eval'"] } }, 'unsafe-eval'],
+    ['what a script that runs adds', { extend: { 'script-src': ["'Strict-Dynamic'"] } }, 'Strict-Dynamic'],
+    ['a nonce, which is the same for everybody', { extend: { 'script-src': ["'nonce-abc'"] } }, 'nonce-abc'],
     ['any inline script', { extend: { 'script-src': ["'unsafe-inline'"] } }, 'unsafe-inline'],
     ['objects', { extend: { 'object-src': ["'self'"] } }, 'object-src'],
     ['two sources in one', { extend: { 'img-src': ['a b'] } }, 'each source'],
