@@ -114,7 +114,7 @@ export type UpdateResult =
   /** Refused or unreachable; what ran before still runs. */
   | { readonly outcome: 'failed'; readonly refusal: Refusal; readonly freshness: Freshness };
 
-/** How checking every stored file of the active release ended. */
+/** How checking every stored file ended: of the active release, the staged one and those that pages stay on. */
 export interface VerifyResult {
   readonly files: number;
   readonly bytes: number;
@@ -143,7 +143,7 @@ export type Request =
   | { readonly vouchsafe: 'activate' }
   /** From now on activate like this, whatever the manifest says; undefined: as the manifest says. */
   | { readonly vouchsafe: 'policy'; readonly activation: Activation | undefined }
-  /** Hash every stored file of the active release, and heal. */
+  /** Hash every stored file of every release, and heal. */
   | { readonly vouchsafe: 'verify' }
   /** Compare the worker script on the server with the signed one. */
   | { readonly vouchsafe: 'vet' }

@@ -79,7 +79,7 @@ export interface Vouchsafe extends EventTarget {
   activate(): Promise<ReleaseSummary | undefined>;
   /** Makes the staged release, if any, the active one and loads this page again, with it. */
   reload(): Promise<void>;
-  /** Hashes every stored file of the active release, and replaces what is damaged. The event `verifying` tells how far it is. */
+  /** Hashes every stored file, of every release that is stored, and replaces what is damaged. The event `verifying` tells how far it is. */
   verify(): Promise<VerifyResult>;
   addEventListener<Type extends keyof VouchsafeEventMap>(
     type: Type,

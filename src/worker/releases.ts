@@ -271,18 +271,21 @@ export class Releases {
   }
 
   /** Every release that is stored and can be opened: the active one, the staged one, then those that pages stay on, oldest first. */
-  async list(): Promise<StoredRelease[]> {
+  async stored(): Promise<{ readonly release: Release; readonly state: StoredRelease['state']; readonly clients: number }[]> {
     const { clients } = await this.pins.open();
-    const list: StoredRelease[] = [];
+    const list: { release: Release; state: StoredRelease['state']; clients: number }[] = [];
     const add = (release: Release | undefined, state: StoredRelease['state']) => {
-      if (!release) return;
-      const { id, files, bytes } = release;
-      list.push({ id, files, bytes, state, clients: clients.get(release.key) ?? 0 });
+      if (release) list.push({ release, state, clients: clients.get(release.key) ?? 0 });
     };
     add(this.#active, 'active');
     add(this.#staged, 'staged');
     for (const key of [...clients.keys()].sort(byAge)) if (this.#others.has(key)) add(await this.get(key), 'pinned');
     return list;
+  }
+
+  /** The same for pages. */
+  async list(): Promise<StoredRelease[]> {
+    return (await this.stored()).map(({ release: { id, files, bytes }, ...more }) => ({ id, files, bytes, ...more }));
   }
 }
 

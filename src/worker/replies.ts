@@ -3,7 +3,7 @@ import { VouchsafeError } from '../tuf/errors.js';
 import type { AnswerParts } from './answerer.js';
 import { toRefusal } from './refusal.js';
 import { type Extend, summaryOf } from './updates.js';
-import { verifyRelease } from './verify.js';
+import { verifyReleases } from './verify.js';
 import { vet } from './vet.js';
 import type { Announce } from './violation-log.js';
 
@@ -58,7 +58,12 @@ async function valueFor(request: Request, client: string, parts: ReplyParts, ext
     case 'verify':
       await releases.open();
       if (!releases.active) throw new VouchsafeError('not-found', 'No release is there yet.');
-      return verifyRelease(releases.active, files, chunks, (progress) => void announce({ vouchsafe: 'verifying', progress }));
+      return verifyReleases(
+        (await releases.stored()).map(({ release }) => release),
+        files,
+        chunks,
+        (progress) => void announce({ vouchsafe: 'verifying', progress }),
+      );
     case 'vet':
       await releases.open();
       return vet(parts);
