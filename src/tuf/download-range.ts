@@ -15,6 +15,7 @@ export class RangeDownload {
   /** Bytes that came with those before them. */
   #rest: Uint8Array | undefined;
   #status: number | undefined;
+  #head: Uint8Array = new Uint8Array();
 
   /**
    * Asks for nothing yet, but the first piece must be asked for at once: the clock runs.
@@ -40,6 +41,11 @@ export class RangeDownload {
     return this.#status === 200;
   }
 
+  /** How the answer begins, as far as it came with the first packet: a page that is no file says there what it is. */
+  get head(): Uint8Array {
+    return this.#head;
+  }
+
   /**
    * The next piece. One at a time. After a throw nothing more comes.
    *
@@ -56,6 +62,7 @@ export class RangeDownload {
       while (position < length) {
         const came = this.#rest ?? (await this.#download.read());
         if (!came) return bytes.subarray(0, Math.max(0, position));
+        if (this.#head.length === 0) this.#head = came;
         const used = came.subarray(Math.max(0, -position), length - position);
         bytes.set(used, Math.max(0, position));
         this.#rest = position + came.length > length ? came.subarray(length - position) : undefined;

@@ -49,7 +49,13 @@ export function partsOf(config: WorkerConfig): ReplyParts {
       hasDeltas: true,
     });
   const files = new VerifiedFiles(store, refresher, (path) => releases.older(path), onDamage);
-  const chunks = new ChunkedFiles(store, () => urls(config.targets, scope), onDamage, onMirrorFailure);
+  const chunks = new ChunkedFiles(
+    store,
+    () => urls(config.targets, scope),
+    (path) => releases.olderHashes(path),
+    onDamage,
+    onMirrorFailure,
+  );
   const releases: Releases = new Releases(config, store, violations, clients, (file, consistentSnapshot) =>
     files.read({ consistentSnapshot }, file),
   );

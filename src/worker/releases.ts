@@ -7,7 +7,7 @@ import type { TargetFile } from '../tuf/file.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { type Asking, type OpenClients, Pins } from './pins.js';
 import { hashesOf, type Release, releaseOf, renewed, restore } from './release.js';
-import type { Download } from './verified-files.js';
+import { type Download, fileKey } from './verified-files.js';
 import type { ViolationLog } from './violation-log.js';
 
 const ACTIVATIONS: readonly (string | undefined)[] = ['navigation', 'prompt', 'immediate'] satisfies Activation[];
@@ -154,6 +154,13 @@ export class Releases {
   async older(path: string): Promise<TargetFile[]> {
     const others = await Promise.all([...this.#others.values()].map((record) => this.#targetsOf(record)));
     return [this.#active?.targets, ...others].flatMap((targets) => targets?.get(path) ?? []);
+  }
+
+  /** The hashes of these, and those of their chunks as far as this life has opened their releases. */
+  async olderHashes(path: string): Promise<string[]> {
+    const opened = await Promise.all([this.#active, ...this.#restored.values()]);
+    const chunks = opened.flatMap((release) => release?.manifest.chunks.get(path)?.sha256 ?? []);
+    return [...(await this.older(path)).map(fileKey), ...chunks];
   }
 
   /** By the metadata alone: a manifest may have to be downloaded, and a download asks for this. */
