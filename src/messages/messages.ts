@@ -78,6 +78,8 @@ export interface ReleaseSummary {
 export interface Status {
   /** Changes each time the browser starts the worker. */
   readonly life: string;
+  /** Only there when the worker refuses nothing but what the manifest enforces, and reports the rest. */
+  readonly reportOnly?: boolean;
   readonly freshness: Freshness;
   readonly root?: TrustedRole;
   readonly timestamp?: TrustedRole;

@@ -91,7 +91,7 @@ const PAGES_REPORT: ReadonlySet<string> = new Set(['foreign-registration', 'unco
  * @param extend keeps the worker alive for what goes on in the background
  */
 export async function statusFor(client: string, parts: ReplyParts, extend: Extend): Promise<Status> {
-  const { releases, updates, violations, life, reportsTo } = parts;
+  const { config, releases, updates, violations, life, reportsTo } = parts;
   await releases.open();
   // Whether expired metadata means stale or frozen, only the repository can say.
   if (updates.freshness() === 'stale' && !updates.failure) await updates.refresh(extend);
@@ -102,6 +102,7 @@ export async function statusFor(client: string, parts: ReplyParts, extend: Exten
   const reporting = await reportsTo();
   return {
     ...known,
+    ...(config.reportOnly && { reportOnly: true }),
     freshness: updates.freshness(),
     ...active?.trusted,
     ...(active && { active: summaryOf(active) }),

@@ -120,6 +120,13 @@ test('the status page says when signatures have expired, and when there is no wo
   await expect(page.getByRole('row', { name: /^timestamp/ }).locator('time')).toHaveText(/^expired 00:01:\d\d ago$/);
 });
 
+test('the status page says that a worker refuses nothing', async ({ page, url }) => {
+  await pretendWorker(page, { replies: { status: sampleStatus(Date.now(), { reportOnly: true }) } });
+  await page.goto(url);
+  await expect(page.getByRole('heading', { name: 'Fresh' })).toBeVisible();
+  await expect(page.locator('#sentence')).toHaveText(/^Report-only: nothing is refused but what is enforced\. All signatures/);
+});
+
 test('the status page is narrower than a phone', async ({ page, url }) => {
   await page.setViewportSize({ width: 320, height: 700 });
   await pretendWorker(page, { replies: { status: sampleStatus(Date.now(), { violations: sampleViolations(Date.now()) }) } });
