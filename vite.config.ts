@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { brotliCompressSync } from 'node:zlib';
+import { minify } from 'terser';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
@@ -7,7 +8,7 @@ import { defineConfig } from 'vitest/config';
  * Bytes, brotli. Every first visit downloads worker and loader, and every start of the worker compiles it (4 ms per 100 KB). The status page
  * is counted as it is.
  */
-const BUDGETS: Readonly<Record<string, number>> = { worker: 27 * 1024, ed25519: 3 * 1024, loader: 4 * 1024, status: 10 * 1024 };
+const BUDGETS: Readonly<Record<string, number>> = { worker: 34 * 1024, ed25519: 3 * 1024, loader: 2 * 1024, status: 10 * 1024 };
 
 const ENTRIES: Readonly<Record<string, string>> = {
   worker: 'src/worker/standalone.ts',
@@ -17,7 +18,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
 };
 
 const PLUGINS: Readonly<Record<string, readonly Plugin[]>> = {
-  worker: [ed25519Script()],
+  worker: [ed25519Script(), plainIdb()],
   loader: [loaderPage()],
   status: [statusPage()],
 };
@@ -43,7 +44,7 @@ export default defineConfig(({ mode }) => ({
       fileName: () => `${mode}.js`,
     },
   },
-  plugins: [...(PLUGINS[mode] ?? []), sizeBudget(mode)],
+  plugins: [terser(), ...(PLUGINS[mode] ?? []), sizeBudget(mode)],
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
@@ -92,6 +93,43 @@ function ed25519Script(): Plugin {
     enforce: 'pre',
     resolveId(source, importer) {
       return source.endsWith('/ed25519-noble.js') && importer ? this.resolve('../worker/ed25519-script.js', importer) : null;
+    },
+  };
+}
+
+/**
+ * Minifies once more what Vite's own minifier made, which is smaller than what either makes alone. Nothing of it is unsafe: no property is renamed, no
+ * built-in assumed to be as it was.
+ */
+function terser(): Plugin {
+  return {
+    name: 'terser',
+    apply: 'build',
+    enforce: 'post',
+    async generateBundle(_options, bundle) {
+      for (const file of Object.values(bundle)) {
+        if (file.type !== 'chunk') continue;
+        const { code } = await minify(file.code, { compress: { ecma: 2020, passes: 4 }, mangle: true });
+        if (code) file.code = `${code}\n`;
+      }
+    },
+  };
+}
+
+/**
+ * Leaves out of idb what the store does not use, and no bundler can know: that a database has the methods of its object stores, and that these can be
+ * iterated over.
+ */
+function plainIdb(): Plugin {
+  return {
+    name: 'plain-idb',
+    apply: 'build',
+    transform(code, id) {
+      if (!id.endsWith('/idb/build/index.js')) return null;
+      const plain = code.replace(/^const readMethods = [\s\S]*?(?=^export )/m, '');
+      if (plain === code || !plain.includes('export { deleteDB, openDB'))
+        this.error('idb is not as it was: see what can be left out.');
+      return plain;
     },
   };
 }

@@ -31,6 +31,11 @@ declare class AbortController {
 declare function setTimeout(callback: () => void, milliseconds: number): unknown;
 declare function clearTimeout(timer: unknown): void;
 
+declare class MessageChannel {
+  readonly port1: { postMessage(message: unknown, transfer: readonly ArrayBufferLike[]): void };
+  readonly port2: { close(): void };
+}
+
 declare function atob(base64: string): string;
 
 declare const crypto: {

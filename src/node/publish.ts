@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { METADATA_FOLDER, REPOSITORY_FOLDER, TARGETS_FOLDER, WORKER_SCRIPT } from '../release/config.js';
-import { type Chunks, type HeaderRule, MANIFEST_PATH } from '../release/manifest.js';
-import { type Expiry, nextRelease } from '../repository/release.js';
+import { type Chunks, type HeaderRule, INDEXED_BY_NAME, MANIFEST_PATH } from '../release/manifest.js';
+import { type Expiry, type MetadataFile, nextRelease } from '../repository/release.js';
+import { makeIndex } from '../repository/targets-index.js';
 import { describe as describeBytes, type TargetFile } from '../tuf/file.js';
 import { metadataName, targetLocation } from '../tuf/layout.js';
+import { Targets } from '../tuf/targets.js';
 import { type DeliveryOptions, deliver } from './delivery.js';
 import { writeDeltas } from './deltas.js';
 import { ChunkHasher, describeFile, forEachConcurrently, Utf8Detector } from './describe-file.js';
@@ -106,15 +108,17 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
   const output = await Output.open(out);
   try {
     const previous = await readPreviousRelease(join(out, METADATA_FOLDER), project, now);
-    const { changed: metadata } = await nextRelease(previous && bytesOf(previous), targets, signers, lives, now);
+    const { changed: metadata, metadata: current } = await nextRelease(previous && bytesOf(previous), targets, signers, lives, now);
+    const index = await makeIndex(new Targets(current.targets), INDEXED_BY_NAME, signers.targets);
     const timestamp = metadata.find(({ name }) => name === TIMESTAMP);
 
     await copyTargets(output, sources, options.onProgress);
     for (const { target, bytes } of ownTargets) await output.write(TARGETS_FOLDER + targetFile(target), bytes);
     await output.write(TARGETS_FOLDER + targetFile(manifestTarget), manifest);
     for (const { name, bytes } of metadata) if (name !== TIMESTAMP) await output.write(METADATA_FOLDER + name, bytes);
+    await output.write(METADATA_FOLDER + index.name, index.bytes);
     await writeDeltas(output, metadata);
-    await check(out, project, previous, targets, timestamp?.bytes, now, options.onProgress);
+    await check(out, project, previous, targets, index, timestamp?.bytes, now, options.onProgress);
     for (const { path, bytes } of delivery.site) if (path !== WORKER_SCRIPT) await output.write(path, bytes);
     if (delivery.isPlain) await copyPlain(output, sources);
     for (const [version, bytes] of project.roots) await output.write(METADATA_FOLDER + metadataName('root', version), bytes);
@@ -188,6 +192,7 @@ async function check(
   project: Project,
   previous: PreviousRelease | undefined,
   targets: readonly TargetFile[],
+  index: MetadataFile,
   timestamp: Uint8Array | undefined,
   now: number,
   onProgress: OnProgress,
@@ -203,7 +208,7 @@ async function check(
   for (const [version, bytes] of project.roots) pending.set(`metadata/${metadataName('root', version)}`, bytes);
   if (timestamp !== undefined) pending.set(`metadata/${TIMESTAMP}`, timestamp);
   const root = project.roots.get(1) as Uint8Array;
-  await selfCheck({ repository: join(out, REPOSITORY_FOLDER), pending, root, targets, changed }, previous, () => now, step);
+  await selfCheck({ repository: join(out, REPOSITORY_FOLDER), pending, root, targets, index, changed }, previous, () => now, step);
 }
 
 /** Where a target's file lies under the targets folder. The client's own rule decides, which also refuses paths that it would not ask for. */

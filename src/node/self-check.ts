@@ -1,5 +1,9 @@
+import { INDEXED_BY_NAME } from '../release/manifest.js';
+import type { MetadataFile } from '../repository/release.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { TargetFile } from '../tuf/file.js';
+import { indexName, indexTargets } from '../tuf/targets-index.js';
+import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { Updater } from '../tuf/updater.js';
 import { describeRefusal } from './describe-refusal.js';
 import { bytesOf, type PreviousRelease } from './previous-release.js';
@@ -16,6 +20,8 @@ export interface Candidate {
   readonly root: Uint8Array;
   /** What the release holds. */
   readonly targets: readonly TargetFile[];
+  /** The index of its targets metadata. */
+  readonly index: MetadataFile;
   /** Targets that no earlier check has read. */
   readonly changed: readonly TargetFile[];
 }
@@ -51,7 +57,7 @@ export async function selfCheck(
   try {
     if (previous !== undefined) await accept(client(storeOf(previous)), candidate.targets);
     const fresh = client(new MemoryStore());
-    await accept(fresh, candidate.targets);
+    await checkIndex(candidate.index, await accept(fresh, candidate.targets));
     // One at a time: a client holds a target in memory while it checks it.
     for (const target of candidate.changed) {
       await fresh.downloadTarget(target);
@@ -67,8 +73,9 @@ export async function selfCheck(
   }
 }
 
-async function accept(client: Updater, targets: readonly TargetFile[]): Promise<void> {
-  const { targets: trusted } = await client.refresh();
+async function accept(client: Updater, targets: readonly TargetFile[]): Promise<TrustedMetadata> {
+  const metadata = await client.refresh();
+  const { targets: trusted } = metadata;
   if (trusted?.files.size !== targets.length) {
     throw new VouchsafeError('mismatch', 'A client sees another list of files.', {
       expected: `${targets.length} files`,
@@ -82,6 +89,17 @@ async function accept(client: Updater, targets: readonly TargetFile[]): Promise<
       throw new VouchsafeError('mismatch', 'A client finds another version of a file.', { path: target.path });
     }
   }
+  return metadata;
+}
+
+/** A client that refuses the index says nothing, and takes its time at each start. */
+async function checkIndex({ name, bytes }: MetadataFile, trusted: TrustedMetadata): Promise<void> {
+  const index = await trusted.verifyIndex(bytes);
+  const { targets } = trusted;
+  const isRight =
+    targets && name === indexName(index.targets) && index.says((await indexTargets(targets, INDEXED_BY_NAME)).content);
+  if (!isRight)
+    throw new VouchsafeError('mismatch', 'The index does not list what the targets metadata lists.', { role: 'targets' });
 }
 
 function storeOf(release: PreviousRelease): MemoryStore {

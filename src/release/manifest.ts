@@ -6,6 +6,9 @@ import { address, flag, malformed, mapOf, oneOf, optional, pattern, type Read, r
 /** The target path of the release manifest. */
 export const MANIFEST_PATH = 'vouchsafe.json';
 
+/** What the index of a release's targets metadata names itself, since each start of a worker asks for it. */
+export const INDEXED_BY_NAME: readonly string[] = [MANIFEST_PATH];
+
 /** The manifest format this code reads and writes. */
 export const MANIFEST_FORMAT = 1;
 

@@ -1,4 +1,5 @@
 import type { VouchsafeError } from '../tuf/errors.js';
+import { freeMemory } from '../tuf/free-memory.js';
 import type { Connection } from './connection.js';
 import { PACK_SIZE, type Place, packOf, placesIn } from './pack.js';
 import { nextKey, type Transaction } from './schema.js';
@@ -27,6 +28,8 @@ export class PackedFiles {
   #places: Promise<Map<string, Place>> | undefined;
   /** The least recently used first. */
   readonly #held = new Map<number, Held>();
+  /** Counts how often what was in memory has been forgotten. */
+  #life = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -35,6 +38,7 @@ export class PackedFiles {
   /** Forgets what is in memory. */
   reset(): void {
     this.#places = undefined;
+    this.#life++;
     this.#held.clear();
   }
 
@@ -53,6 +57,37 @@ export class PackedFiles {
       if (places.get(hash) === place) places.delete(hash);
     }
     return undefined;
+  }
+
+  /**
+   * Reads what is stored under a hash, for who reads once and in order.
+   *
+   * @returns the reader: what it returns is a copy that is its caller's own. It keeps the pack it read last, if others may be in it that come next. @throws `storage`
+   */
+  reader(): (hash: string) => Promise<Uint8Array | undefined> {
+    let last: { readonly key: number; readonly life: number; readonly bytes: Uint8Array } | undefined;
+    return async (hash) => {
+      const place = (await this.#known()).get(hash);
+      if (!place) return undefined;
+      const { pack: key, begin, end } = place;
+      // What pages are served from is there already.
+      if (this.#held.has(key)) return (await this.load(hash))?.slice();
+      if (last?.key !== key || last.life !== this.#life) {
+        if (last) freeMemory(last.bytes);
+        last = undefined;
+        const life = this.#life;
+        const bytes = await this.#connection.run(
+          ['packs'],
+          'readonly',
+          (transaction): Promise<unknown> => transaction.objectStore('packs').get(key),
+        );
+        if (!(bytes instanceof Uint8Array) || bytes.length < end) return (await this.load(hash))?.slice();
+        // Nobody else has what a read returns.
+        if (bytes.length === end - begin) return bytes;
+        last = { key, life, bytes };
+      }
+      return last.bytes.slice(begin, end);
+    };
   }
 
   /**
@@ -108,6 +143,7 @@ export class PackedFiles {
     // The same map: a read that is under way looks there again.
     places.clear();
     for (const [hash, place] of now) places.set(hash, place);
+    this.#life++;
     this.#held.clear();
     return hadOther;
   }

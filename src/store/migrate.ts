@@ -1,20 +1,24 @@
 import { PACK_SIZE, packOf } from './pack.js';
 import { type Database, OBJECT_STORES, type Transaction } from './schema.js';
 
-/** The first schema had one record per file, and the releases' states as their keys. A page script may have written anything there. */
+/**
+ * The first schema had one record per file, and the releases' states as their keys; the first two had the targets metadata in the release's record. A page
+ * script may have written anything there.
+ */
 interface OldTransaction {
-  objectStore(name: 'files'): {
+  objectStore(name: 'files' | 'releases'): {
     openCursor(): Promise<OldCursor | null>;
   };
 }
 interface OldCursor {
   readonly key: IDBValidKey;
   readonly value: unknown;
+  update(value: unknown): Promise<unknown>;
   continue(): Promise<OldCursor | null>;
 }
 
 /**
- * Makes the object stores that are missing, and takes over what the first schema had, in the upgrade's transaction: after a kill the old
+ * Makes the object stores that are missing, and takes over what earlier schemas had, in the upgrade's transaction: after a kill the old
  * database is there, or the new one.
  *
  * @param database being upgraded
@@ -31,9 +35,20 @@ export async function migrate(database: Database, transaction: Transaction<'vers
   const releases = transaction.objectStore('releases');
   const state = transaction.objectStore('state');
   for (const which of ['active', 'staged']) if ((await releases.getKey(which)) !== undefined) await state.put(which, which);
+  await moveTargets(transaction);
   if (!database.objectStoreNames.contains('files' as never)) return;
   if (withFiles) await packFiles(transaction);
   database.deleteObjectStore('files' as never);
+}
+
+async function moveTargets(transaction: Transaction<'versionchange'>): Promise<void> {
+  const old = (transaction as unknown as OldTransaction).objectStore('releases');
+  for (let cursor = await old.openCursor(); cursor; cursor = await cursor.continue()) {
+    const { targets, ...record } = (cursor.value ?? {}) as { targets?: unknown };
+    if (typeof cursor.key !== 'string' || !(targets instanceof Uint8Array)) continue;
+    await transaction.objectStore('documents').put(targets, [cursor.key, 'targets']);
+    await cursor.update(record);
+  }
 }
 
 async function packFiles(transaction: Transaction<'versionchange'>): Promise<void> {

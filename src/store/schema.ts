@@ -1,14 +1,21 @@
 import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb';
 import type { Violation } from '../messages/messages.js';
 
-/** A release as it is stored: the metadata that pins it, as received. Its files are stored by hash. */
+/**
+ * A release as it is stored: the metadata that pins it, as received. The targets metadata is among its documents, since a worker that starts need not read
+ * it. Its files are stored by hash.
+ */
 export interface ReleaseRecord {
   /** Version of the root under which the metadata was verified. */
   readonly rootVersion: number;
   readonly timestamp: Uint8Array;
   readonly snapshot: Uint8Array;
-  readonly targets: Uint8Array;
+  /** The signed index of the targets metadata, if there is one. */
+  readonly index?: Uint8Array;
 }
+
+/** What is read of a release's metadata only when it is needed: the targets metadata as received, or a block of it by its number. */
+export type DocumentName = 'targets' | number;
 
 /** Which release a client stays on. */
 export interface Pin {
@@ -58,6 +65,8 @@ export interface Schema extends DBSchema, SmallStores {
   /** By the key of the pack. */
   indexes: { key: number; value: PackIndex };
   violations: { key: number; value: StoredViolation };
+  /** By release key and name. */
+  documents: { key: [release: string, name: DocumentName]; value: Uint8Array };
 }
 
 /** A violation, and whether the operators have been told. */
@@ -67,9 +76,9 @@ export type Name = StoreNames<Schema>;
 export type Database = IDBPDatabase<Schema>;
 export type Transaction<Mode extends IDBTransactionMode = 'readwrite'> = IDBPTransaction<Schema, Name[], Mode>;
 
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 export const SMALL_STORES = ['roots', 'metadata', 'releases', 'state', 'pins'] as const;
-export const OBJECT_STORES: Name[] = [...SMALL_STORES, 'packs', 'indexes', 'violations'];
+export const OBJECT_STORES: Name[] = [...SMALL_STORES, 'packs', 'indexes', 'violations', 'documents'];
 
 /** Above our keys: a script of the page could use the keys up. Strings and dates come after all numbers. */
 const KEYS_END = 2 ** 52;

@@ -2,18 +2,20 @@ import type { Violation } from '../messages/messages.js';
 import type { VouchsafeError } from '../tuf/errors.js';
 import type { MetadataStore } from '../tuf/updater.js';
 import { Connection } from './connection.js';
+import { type Documents, keepDocuments, loadDocument, putDocuments } from './documents.js';
 import { PackedFiles } from './files.js';
 import {
-  nextKey,
+  type DocumentName,
   type ReleaseRecord,
   SMALL_STORES,
   type SmallStores,
   type StoredState,
-  type StoredViolation,
   type Transaction,
 } from './schema.js';
+import { loadViolations, markReported, saveViolation } from './violations.js';
 
-export type { Pin, ReleaseRecord, StoredState } from './schema.js';
+export type { Documents } from './documents.js';
+export type { DocumentName, Pin, ReleaseRecord, StoredState } from './schema.js';
 
 /** One record as it shall be; without a value it shall be gone. */
 type Change = {
@@ -23,8 +25,8 @@ type Change = {
 /** As `byId` has it. */
 const STAGED = 'state staged';
 
-/** Enough to see what an attack did; bounded, because a page script can cause violations at will. */
-const VIOLATIONS_KEPT = 100;
+/** May have many megabytes. Only a refresh needs it, and asks for it itself. */
+const NEWEST_TARGETS = 'metadata targets';
 
 /**
  * The worker's memory in IndexedDB. Any script on the origin can write there, so whoever reads from it verifies. One transaction per
@@ -67,14 +69,15 @@ export class Store implements MetadataStore {
     return this.#connection.isDown ? 'memory' : 'indexeddb';
   }
 
-  /** Everything but files and violations, in one transaction. Never rejects: without a database it is what this life knows. */
+  /** Everything but files, documents and violations, in one transaction. Never rejects: without a database it is what this life knows. */
   async loadState(): Promise<StoredState> {
     try {
       await this.#connection.run(SMALL_STORES, 'readonly', async (transaction) => {
         const all = await Promise.all(
           SMALL_STORES.map(async (name) => {
             const store = transaction.objectStore(name);
-            const [keys, values] = await Promise.all([store.getAllKeys(), store.getAll()]);
+            const keys = (await store.getAllKeys()).filter((key) => `${name} ${key}` !== NEWEST_TARGETS);
+            const values = await (name === 'metadata' ? Promise.all(keys.map((key) => store.get(key as never))) : store.getAll());
             return keys.map((key, i) => [name, key, values[i]] as unknown as Change);
           }),
         );
@@ -115,11 +118,18 @@ export class Store implements MetadataStore {
     return this.#write(['releases', key, record]);
   }
 
-  /** Keeps a release and makes it the staged one. @throws `quota` */
-  async stage(key: string, record: ReleaseRecord): Promise<void> {
+  /**
+   * Keeps a release and makes it the staged one.
+   *
+   * @param key what it is stored under
+   * @param record its metadata
+   * @param documents the rest of that. Without a database they are not kept
+   * @throws `quota`
+   */
+  async stage(key: string, record: ReleaseRecord, documents: Documents): Promise<void> {
     const before = this.#memory.get(STAGED);
     try {
-      await this.#write(['releases', key, record], ['state', 'staged', key]);
+      await this.#writeWith([key, documents], ['releases', key, record], ['state', 'staged', key]);
     } catch (error) {
       // When there is room again its files may be gone: it must not be staged then, by what was left to be saved.
       for (const id of [STAGED, `releases ${key}`]) {
@@ -129,6 +139,24 @@ export class Store implements MetadataStore {
       if (before) this.#memory.set(STAGED, before);
       throw error;
     }
+  }
+
+  /**
+   * One of a release's documents. Never rejects: what cannot be read is not there.
+   *
+   * @param key of the release
+   * @param name which
+   * @returns unverified bytes
+   */
+  loadDocument(key: string, name: DocumentName): Promise<Uint8Array | undefined> {
+    return loadDocument(this.#connection, key, name).catch(() => undefined);
+  }
+
+  /** Replaces documents of a release that were lost or damaged. @throws `quota` */
+  saveDocuments(key: string, documents: Documents): Promise<void> {
+    return this.#connection
+      .run(['documents'], 'readwrite', (transaction) => putDocuments(transaction, key, documents))
+      .catch(unlessQuota);
   }
 
   /** Makes a release that is kept the active one: old or new, whole, whenever the worker is killed. @throws `quota` */
@@ -158,6 +186,7 @@ export class Store implements MetadataStore {
     for (const client of state.pins.keys()) if (!pins.has(client)) unwanted.push(['pins', client, undefined]);
     // What waits to be saved goes with it, and may need room that is not there; then this waits, too, and does not keep the files.
     if (unwanted.length > 0) await this.#write(...unwanted).catch(() => {});
+    await keepDocuments(this.#connection, wanted).catch(() => {});
   }
 
   /** @param activation the app's own activation policy, if it has one. @throws `quota` */
@@ -192,6 +221,16 @@ export class Store implements MetadataStore {
   }
 
   /**
+   * For what is read once, from its beginning to its end, such as the chunks of a large file.
+   *
+   * @returns as `loadFile`, but each time a copy that is the caller's own. Keeps in memory one pack at most
+   */
+  fileReader(): (hash: string) => Promise<Uint8Array | undefined> {
+    const read = this.#files.reader();
+    return (hash) => read(hash).catch(() => undefined);
+  }
+
+  /**
    * Stores files together, in place of what is stored under their hashes. Without a database they are not kept.
    *
    * @param files by the hash that they were checked against, hex
@@ -213,34 +252,22 @@ export class Store implements MetadataStore {
 
   /** Adds a violation and drops the oldest beyond the bound. @throws `storage`, `quota` */
   saveViolation(violation: Violation): Promise<void> {
-    return this.#connection.run(['violations'], 'readwrite', async (transaction) => {
-      const store = transaction.objectStore('violations');
-      await store.put(violation, await nextKey(transaction, 'violations'));
-      const keys = await store.getAllKeys();
-      const oldest = keys.slice(0, Math.max(0, keys.length - VIOLATIONS_KEPT));
-      await Promise.all(oldest.map((key) => store.delete(key)));
-    });
+    return saveViolation(this.#connection, violation);
   }
 
   /** The recorded violations, oldest first. @throws `storage` */
   async loadViolations(): Promise<Violation[]> {
-    return Array.from((await this.#violations()).values(), ({ reported: _, ...violation }) => violation);
+    return Array.from((await loadViolations(this.#connection)).values(), ({ reported: _, ...violation }) => violation);
   }
 
   /** The violations that nobody has reported yet, by key, oldest first. @throws `storage` */
   async unreported(): Promise<Map<number, Violation>> {
-    return new Map([...(await this.#violations())].filter(([, { reported }]) => !reported));
+    return new Map([...(await loadViolations(this.#connection))].filter(([, { reported }]) => !reported));
   }
 
   /** @param keys of violations that have been reported. @throws `storage`, `quota` */
   markReported(keys: Iterable<number>): Promise<void> {
-    return this.#connection.run(['violations'], 'readwrite', async (transaction) => {
-      const store = transaction.objectStore('violations');
-      for (const key of keys) {
-        const violation = await store.get(key);
-        if (violation) await store.put({ ...violation, reported: true }, key);
-      }
-    });
+    return markReported(this.#connection, keys);
   }
 
   /** Forgets everything; this life keeps nothing from then on. @throws `storage` */
@@ -249,15 +276,6 @@ export class Store implements MetadataStore {
     this.#unsaved.clear();
     this.#files.reset();
     await this.#connection.delete();
-  }
-
-  async #violations(): Promise<Map<number, StoredViolation>> {
-    return this.#connection.run(['violations'], 'readonly', async (transaction) => {
-      const store = transaction.objectStore('violations');
-      const [keys, values] = await Promise.all([store.getAllKeys(), store.getAll()]);
-      const entries = keys.map((key, i) => [key, values[i] as StoredViolation] as const);
-      return new Map(entries.filter(([, violation]) => isViolation(violation)).slice(-VIOLATIONS_KEPT));
-    });
   }
 
   async #get(name: 'roots' | 'metadata', key: string | number): Promise<Uint8Array | undefined> {
@@ -280,16 +298,23 @@ export class Store implements MetadataStore {
     else this.#memory.delete(id);
   }
 
-  async #write(...changes: Change[]): Promise<void> {
+  #write(...changes: Change[]): Promise<void> {
+    return this.#writeWith(undefined, ...changes);
+  }
+
+  async #writeWith(more: readonly [release: string, documents: Documents] | undefined, ...changes: Change[]): Promise<void> {
     for (const change of changes) {
       this.#remember(change);
       this.#unsaved.set(...byId(change));
     }
     // Roots and roles are what protects from rollback. A release, a pointer, a pin may be lost: then an older state is there, whole.
     const durability = changes.some(([name]) => name === 'roots' || name === 'metadata') ? 'strict' : 'relaxed';
-    await this.#connection
-      .run(SMALL_STORES, 'readwrite', (transaction) => this.#writeUnsaved(transaction), durability)
-      .catch(unlessQuota);
+    const names = more ? ([...SMALL_STORES, 'documents'] as const) : SMALL_STORES;
+    const write = async (transaction: Transaction) => {
+      if (more) await putDocuments(transaction, ...more);
+      await this.#writeUnsaved(transaction);
+    };
+    await this.#connection.run(names, 'readwrite', write, durability).catch(unlessQuota);
   }
 
   async #writeUnsaved(transaction: Transaction): Promise<void> {
@@ -299,7 +324,7 @@ export class Store implements MetadataStore {
         const store = transaction.objectStore(name);
         // What this life never read may be newer than what it was given meanwhile: a rollback must not be written over it.
         if (
-          !this.#hasRead &&
+          (!this.#hasRead || id === NEWEST_TARGETS) &&
           !this.#seen.has(id) &&
           name === 'metadata' &&
           value !== undefined &&
@@ -343,7 +368,9 @@ function isWellFormed([name, key, value]: Change): boolean {
   if (typeof key !== (name === 'roots' ? 'number' : 'string') || !value) return false;
   switch (name) {
     case 'releases':
-      return typeof value.rootVersion === 'number' && [value.timestamp, value.snapshot, value.targets].every(isBytes);
+      return (
+        typeof value.rootVersion === 'number' && [value.timestamp, value.snapshot, value.index ?? value.snapshot].every(isBytes)
+      );
     case 'state':
       return typeof value === 'string';
     case 'pins':
@@ -351,15 +378,6 @@ function isWellFormed([name, key, value]: Change): boolean {
     default:
       return isBytes(value);
   }
-}
-
-function isFacts(facts: unknown): boolean {
-  return facts instanceof Object && Object.values(facts).every((fact) => typeof fact === 'string' || typeof fact === 'number');
-}
-
-function isViolation(value: Partial<Violation> | null | undefined): boolean {
-  const { code, message, during, time, facts } = value ?? {};
-  return [code, message, during].every((text) => typeof text === 'string') && typeof time === 'number' && isFacts(facts);
 }
 
 /** Other failures have been told, and the store goes on without the database. */

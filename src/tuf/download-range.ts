@@ -1,4 +1,6 @@
 import { type CacheMode, Download, type DownloadLimits, type FetchFunction } from './download.js';
+import { freeMemory } from './free-memory.js';
+import { LOOKED_AT } from './html-answer.js';
 
 /**
  * Downloads a part of a file, in pieces of the caller's choice, at the caller's pace. The limits hold for each piece and only while it is
@@ -12,7 +14,9 @@ export class RangeDownload {
   readonly #end: number;
   readonly #cache: CacheMode;
   readonly #download: Download;
-  /** Bytes that came with those before them. */
+  /** What came last, as it came. */
+  #piece: Uint8Array | undefined;
+  /** The part of it that is not used yet. */
   #rest: Uint8Array | undefined;
   #status: number | undefined;
   #head: Uint8Array = new Uint8Array();
@@ -60,13 +64,17 @@ export class RangeDownload {
       const bytes = new Uint8Array(length);
       let position = -skipped;
       while (position < length) {
-        const came = this.#rest ?? (await this.#download.read());
+        if (!this.#rest) this.#piece = await this.#download.read();
+        const came = this.#rest ?? this.#piece;
         if (!came) return bytes.subarray(0, Math.max(0, position));
-        if (this.#head.length === 0) this.#head = came;
+        // A copy: the packet's memory is freed below.
+        if (this.#head.length === 0) this.#head = came.slice(0, LOOKED_AT);
         const used = came.subarray(Math.max(0, -position), length - position);
         bytes.set(used, Math.max(0, position));
         this.#rest = position + came.length > length ? came.subarray(length - position) : undefined;
         position += came.length;
+        // Copied. Where several pieces share a buffer, the next one is still in it.
+        if (!this.#rest && this.#piece?.byteLength === came.buffer.byteLength) freeMemory(came);
       }
       return bytes;
     } catch (error) {

@@ -1,7 +1,7 @@
 import type { Diagnosis } from './errors.js';
 
 /** Bytes at the start that are looked at with patterns. An attacker chooses them, and patterns may take the square of it. */
-const LOOKED_AT = 2 ** 13;
+export const LOOKED_AT = 2 ** 13;
 
 /**
  * Whether an answer is a page, as of a captive portal or a server's own for what it does not have.

@@ -1,12 +1,13 @@
 import { applyDelta, deltaName } from './delta.js';
 import type { FetchFunction } from './download.js';
 import { type Diagnosis, VouchsafeError, withFacts } from './errors.js';
-import { checkFile, inWords, type TargetFile } from './file.js';
+import { checkFile, describe, type FileDigest, inWords, type TargetFile } from './file.js';
 import { metadataName, targetLocation } from './layout.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import type { Metadata } from './metadata.js';
 import { isMissing, Mirrors } from './mirrors.js';
 import { Root, type TopLevelRole } from './root.js';
+import { indexName, type TargetsIndex } from './targets-index.js';
 import type { Timestamp } from './timestamp.js';
 import { TrustedMetadata } from './trusted-metadata.js';
 
@@ -125,6 +126,50 @@ export class Refresher {
       expected: inWords(target),
       // A name with a hash in it stands for one content for ever.
       cache: hasHash ? 'default' : 'no-cache',
+    });
+  }
+
+  /**
+   * Downloads the index of targets metadata. It only makes a client faster, so a repository may be without, and one that is refused is as good as none.
+   *
+   * @param trusted with its targets
+   * @returns the index, verified; undefined when there is none
+   */
+  async downloadIndex(trusted: TrustedMetadata): Promise<TargetsIndex | undefined> {
+    const { targets } = trusted;
+    if (!targets) return undefined;
+    const name = indexName(await describe(targets.bytes));
+    return unlessRefused(() =>
+      this.metadata.first({
+        name,
+        facts: { role: 'targets', version: targets.version },
+        mayBeMissing: true,
+        maxLength: this.limits.targetsLength,
+        take: (bytes) => trusted.verifyIndex(bytes),
+        // It has the hash of what it is of in its name.
+        cache: 'default',
+      }),
+    );
+  }
+
+  /**
+   * Downloads the targets metadata that a snapshot lists, for a client that has verified it before and has lost it since.
+   *
+   * @param version that the snapshot lists
+   * @param listed what it has to be, with a hash
+   * @param consistentSnapshot whether its name has the version
+   * @throws `mismatch`, `unreachable`, `redirected`, `too-long`, `too-slow`
+   */
+  async downloadTargetsMetadata(version: number, listed: FileDigest, consistentSnapshot: boolean): Promise<Uint8Array> {
+    const facts = { role: 'targets', version };
+    return this.metadata.first({
+      name: metadataName('targets', consistentSnapshot ? version : undefined),
+      facts,
+      maxLength: listed.length,
+      take: async (bytes) => {
+        await checkFile(bytes, listed, facts);
+        return bytes;
+      },
     });
   }
 

@@ -1,11 +1,12 @@
 import type { Delegation } from './delegations.js';
 import { VouchsafeError, withFacts } from './errors.js';
-import { checkFile } from './file.js';
+import { checkFile, inWords } from './file.js';
 import type { MetaFile } from './meta-file.js';
 import { type Metadata, verifySignatures } from './metadata.js';
 import { Root, type TopLevelRole } from './root.js';
 import { Snapshot } from './snapshot.js';
 import { Targets } from './targets.js';
+import { TargetsIndex } from './targets-index.js';
 import { Timestamp } from './timestamp.js';
 
 /**
@@ -172,6 +173,33 @@ export class TrustedMetadata {
   async updateTargets(bytes: Uint8Array): Promise<Targets> {
     this.checkExpiry('snapshot');
     return this.#takeTopLevelTargets(bytes, this.#refuseExpired);
+  }
+
+  /**
+   * Verifies the index of the targets metadata that the snapshot lists: signed by a threshold of the keys that sign the targets, and of that very document.
+   * Nothing is kept. It may have expired.
+   *
+   * @param bytes the index, from the repository or the store
+   * @throws `malformed`, `unsupported`, `unsigned`, `mismatch`, `not-found` when the snapshot does not list the targets
+   */
+  async verifyIndex(bytes: Uint8Array): Promise<TargetsIndex> {
+    const listed = this.listed('targets');
+    const index = parse('targets', () => new TargetsIndex(bytes));
+    await this.#root.verify('targets', index);
+    checkVersion('mismatch', 'targets', listed.version, index);
+    const { length, hashes } = index.targets;
+    // By the hash alone the snapshot says which document it lists; without one there is nothing to go by.
+    const isOfListed =
+      hashes.sha256 !== undefined && hashes.sha256 === listed.hashes?.sha256 && (listed.length ?? length) === length;
+    if (!isOfListed) {
+      throw new VouchsafeError('mismatch', 'The index is of other targets metadata.', {
+        role: 'targets',
+        version: listed.version,
+        expected: inWords(listed),
+        actual: inWords(index.targets),
+      });
+    }
+    return index;
   }
 
   /**

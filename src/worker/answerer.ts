@@ -6,7 +6,7 @@ import type { TargetFile } from '../tuf/file.js';
 import { chunkedBody, readPart } from './chunked-body.js';
 import type { ChunkedFiles } from './chunked-files.js';
 import { type ByteRange, requestedRange } from './range.js';
-import type { Release } from './release.js';
+import { chunksOf, type Release } from './release.js';
 import type { Releases } from './releases.js';
 import { outside, routeRequest } from './route-request.js';
 import type { Updates } from './updates.js';
@@ -25,6 +25,8 @@ export interface AnswerParts {
   readonly files: VerifiedFiles;
   readonly chunks: ChunkedFiles;
   readonly violations: ViolationLog;
+  /** Called with the memory of a body that has been read. Frees it, where nobody but the engine reads answers. */
+  readonly onUsed: (bytes: Uint8Array) => void;
   /** Called for each file that is served. */
   readonly onVerified: () => void;
   /** Looks whether another worker waits to take over. */
@@ -56,7 +58,7 @@ export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Res
   }
   if (wanted === 'external') {
     const release = await releaseFor('subresource', event, parts);
-    const file = externalFile(release, request);
+    const file = await externalFile(release, request);
     if (file instanceof VouchsafeError) throw file;
     return answerWith(file, 200, release, event, parts);
   }
@@ -72,15 +74,19 @@ export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Res
  * @param parts what answers are made from
  * @returns the file, or why the request is refused; undefined when there is nothing to verify: data from elsewhere, a redirect, an icon that is not there
  */
-export function expectedFile(release: Release, request: Request, parts: AnswerParts): TargetFile | VouchsafeError | undefined {
+export async function expectedFile(
+  release: Release,
+  request: Request,
+  parts: AnswerParts,
+): Promise<TargetFile | VouchsafeError | undefined> {
   const { config, scope } = parts;
   const wanted = routeRequest(request, scope, config.passthrough);
   if (wanted === 'network' || isReport(request, parts)) return undefined;
   if (wanted instanceof VouchsafeError) return wanted;
   if (wanted === 'external') return externalFile(release, request);
-  const route = routeIn(release, new URL(request.url).pathname, wanted, scope);
+  const route = await routeIn(release, new URL(request.url).pathname, wanted, scope);
   if (route?.kind === 'redirect') return undefined;
-  const file = route && release.targets.get(route.path);
+  const file = route && (await release.targets.find(route.path));
   return file ?? (isGuessed(request) ? undefined : noSuchFile(request));
 }
 
@@ -95,8 +101,8 @@ function isGuessed({ url }: Request): boolean {
   return new URL(url).pathname === '/favicon.ico';
 }
 
-function externalFile({ manifest, targets }: Release, request: Request): TargetFile | VouchsafeError {
-  return targets.get(manifest.external.get(request.url) ?? '') ?? outside(request);
+async function externalFile({ manifest, targets }: Release, request: Request): Promise<TargetFile | VouchsafeError> {
+  return (await targets.find(manifest.external.get(request.url) ?? '')) ?? outside(request);
 }
 
 function noSuchFile({ url }: Request): VouchsafeError {
@@ -122,21 +128,37 @@ export function isStatusPage({ url }: Request, scope: URL): boolean {
  * @param purpose what for
  * @param scope the worker's scope
  */
-export function routeIn({ manifest, targets }: Release, pathname: string, purpose: Purpose, scope: URL): Route | undefined {
-  return resolveRoute(manifest, (path) => targets.has(path), scope.pathname, pathname, purpose);
+export async function routeIn(
+  { manifest, targets }: Release,
+  pathname: string,
+  purpose: Purpose,
+  scope: URL,
+): Promise<Route | undefined> {
+  for (;;) {
+    const unknown: string[] = [];
+    const isListed = (path: string): boolean => {
+      const isThere = targets.has(path);
+      if (isThere === undefined) unknown.push(path);
+      return isThere === true;
+    };
+    const route = resolveRoute(manifest, isListed, scope.pathname, pathname, purpose);
+    if (unknown.length === 0) return route;
+    // What it went by was not all known: once it is, the answer may be another one.
+    await targets.load(unknown);
+  }
 }
 
 async function answerFrom(release: Release, purpose: Purpose, event: FetchEvent, parts: AnswerParts): Promise<Response> {
   const { manifest, targets } = release;
   const { pathname, search, origin } = new URL(event.request.url);
-  const route = routeIn(release, pathname, purpose, parts.scope);
+  const route = await routeIn(release, pathname, purpose, parts.scope);
   if (route?.kind === 'redirect') {
     const url = new URL(route.location, origin);
     // What was asked for goes along, unless the rule says otherwise or leads to somebody else.
     if (url.origin === origin) url.search ||= search;
     return Response.redirect(url.href, route.status);
   }
-  const file = route && targets.get(route.path);
+  const file = route && (await targets.find(route.path));
   if (!file) {
     if (isGuessed(event.request)) return new Response(null, { status: 404 });
     throw noSuchFile(event.request);
@@ -144,9 +166,12 @@ async function answerFrom(release: Release, purpose: Purpose, event: FetchEvent,
   try {
     return await answerWith(file, route.status, release, event, parts);
   } catch (error) {
-    const offline = targets.get(manifest.navigation.offline ?? '');
     const isOffline = error instanceof VouchsafeError && error.code === 'unreachable' && error.facts.status === undefined;
-    if (purpose === 'subresource' || !isOffline || !offline) throw error;
+    const offline =
+      purpose === 'subresource' || !isOffline
+        ? undefined
+        : await targets.find(manifest.navigation.offline ?? '').catch(() => undefined);
+    if (!offline) throw error;
     return answerWith(offline, 503, release, event, parts);
   }
 }
@@ -180,7 +205,7 @@ export async function releaseFor(
     await updates.refresh(extend);
   }
   const path = new URL(event.request.url).pathname;
-  const hasFile = (release: Release) => routeIn(release, path, purpose, scope) !== undefined;
+  const hasFile = async (release: Release) => (await routeIn(release, path, purpose, scope)) !== undefined;
   const release = purpose === 'document' ? releases.active : await releases.ofRequest(event, hasFile);
   if (!release) throw updates.failure ?? new VouchsafeError('not-found', 'No release is there yet.');
   // Whoever wants to know why pages are refused must not be refused, too.
@@ -217,9 +242,9 @@ async function bodyOf(
   part: ByteRange,
   release: Release,
   event: FetchEvent,
-  { files, chunks, violations, onVerified }: AnswerParts,
+  { files, chunks, violations, onUsed, onVerified }: AnswerParts,
 ): Promise<BodyInit> {
-  const signed = release.manifest.chunks.get(file.path);
+  const signed = chunksOf(release.manifest, file);
   onVerified();
   // An engine shows the part of a page that came before it broke off.
   const isPage = event.request.mode === 'navigate';
@@ -231,7 +256,7 @@ async function bodyOf(
   const chunked = { ...part, chunks: signed };
   if (isPage) return (await readPart(chunked, source.read).finally(() => source.stop())) as Uint8Array<ArrayBuffer>;
   const finish = untilEnd(event);
-  return chunkedBody(chunked, source.read, (error) => {
+  return chunkedBody(chunked, source.read, onUsed, (error) => {
     source.stop();
     if (error) event.waitUntil(violations.record(error, 'request'));
     finish();

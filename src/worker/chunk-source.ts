@@ -11,6 +11,7 @@ const RUN = 16;
 export interface ChunkPorts {
   /** The hashes under which files are stored. */
   storedHashes(): Promise<ReadonlySet<string>>;
+  /** Reads what is stored, into memory that is nobody else's. */
   loadFile(hash: string): Promise<Uint8Array | undefined>;
   /** Left out for what is not to be kept. */
   saveFile?(hash: string, bytes: Uint8Array): Promise<unknown>;
@@ -80,8 +81,7 @@ export class ChunkSource {
     const hash = this.#chunks.sha256[index] ?? '';
     try {
       const stored = (await this.#isStored(hash)) && (await this.#ports.loadFile(hash));
-      // A copy: whoever reads the stream inside this worker may write to what it gets, and it is a view of what others are served from.
-      if (stored) return (await this.#checked(stored, index)).slice();
+      if (stored) return await this.#checked(stored, index);
     } catch (error) {
       this.#ports.onDamage(error);
     }

@@ -20,19 +20,31 @@ export type ReadChunk = (index: number) => Promise<Uint8Array>;
  *
  * @param part which bytes
  * @param readChunk called for each chunk in order, at most two at once
+ * @param onUsed called with each chunk when the engine asks for what follows: then it has copied it, and nobody else has it
  * @param onEnd called once, when the last byte was handed on, nobody wants the rest, or a chunk failed: then with why. Until then the
  *   worker has to be kept alive (`waitUntil`), or Firefox stops it and hands on half of the body without an error
  */
-export function chunkedBody(part: ChunkedPart, readChunk: ReadChunk, onEnd: (error?: unknown) => void): ReadableStream<Uint8Array> {
+export function chunkedBody(
+  part: ChunkedPart,
+  readChunk: ReadChunk,
+  onUsed: (chunk: Uint8Array) => void,
+  onEnd: (error?: unknown) => void,
+): ReadableStream<Uint8Array> {
   const pieces = piecesOf(part, readChunk);
+  let handedOn: Uint8Array | undefined;
   let isCancelled = false;
   return new ReadableStream(
     {
       async pull(controller) {
         try {
+          if (handedOn) onUsed(handedOn);
+          handedOn = undefined;
           const piece = await pieces.next();
           if (isCancelled) return;
-          if (piece) return controller.enqueue(piece);
+          if (piece) {
+            handedOn = piece;
+            return controller.enqueue(piece);
+          }
           // Not with the last piece: when it is asked for what follows, that one is handed on.
           controller.close();
           onEnd();

@@ -83,7 +83,7 @@ export class ChunkedFiles {
     const name = targetLocation(file, consistentSnapshot);
     const ports = {
       storedHashes: () => this.#store.storedHashes(),
-      loadFile: (hash: string) => this.#store.loadFile(hash),
+      loadFile: this.#store.fileReader(),
       ...(isKept && { saveFile: (hash: string, bytes: Uint8Array) => this.#store.saveFiles(new Map([[hash, bytes]])) }),
       mirrors: mirrors.length,
       download: (mirror: number, first: number, last: number, cache: CacheMode) =>

@@ -18,8 +18,9 @@ declare const self: ServiceWorkerGlobalScope;
  * that the browser passes by.
  *
  * @param config the trusted root and where the repository is
+ * @param onUsed called with the memory of a body that has been read
  */
-export function partsOf(config: WorkerConfig): ReplyParts {
+export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => void): ReplyParts {
   const { registration, clients } = self;
   const scope = new URL(registration.scope);
   const life = crypto.randomUUID();
@@ -56,8 +57,13 @@ export function partsOf(config: WorkerConfig): ReplyParts {
     onDamage,
     onMirrorFailure,
   );
-  const releases: Releases = new Releases(config, store, violations, clients, (file, consistentSnapshot) =>
-    files.read({ consistentSnapshot }, file),
+  const releases: Releases = new Releases(
+    config,
+    store,
+    violations,
+    clients,
+    (file, consistentSnapshot) => files.read({ consistentSnapshot }, file),
+    (...listed) => refresher().downloadTargetsMetadata(...listed),
   );
   const standDown = async (): Promise<void> => {
     await announce({ vouchsafe: 'stood-down' });
@@ -82,6 +88,7 @@ export function partsOf(config: WorkerConfig): ReplyParts {
     onNavigation: async () => {
       if (registration.waiting) await vetNext({ registration, releases, updates, violations, announce, report });
     },
+    onUsed,
     onVerified: () => {
       filesVerified++;
     },

@@ -1,10 +1,14 @@
 import type { ReleaseSummary, RoleKeys, TrustedRole } from '../messages/messages.js';
-import { fileRule, MANIFEST_PATH, parseManifest, type ReleaseManifest } from '../release/manifest.js';
+import { type Chunks, fileRule, MANIFEST_PATH, parseManifest, type ReleaseManifest } from '../release/manifest.js';
 import type { ReleaseRecord } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { describe, type TargetFile } from '../tuf/file.js';
+import { unlessRefused } from '../tuf/refresher.js';
 import type { Root, TopLevelRole } from '../tuf/root.js';
+import type { Targets } from '../tuf/targets.js';
+import { TargetsIndex } from '../tuf/targets-index.js';
 import { TrustedMetadata } from '../tuf/trusted-metadata.js';
+import type { TargetFiles } from './target-files.js';
 import { type Download, fileKey } from './verified-files.js';
 
 /** A release whose metadata this life of the worker has verified. Its files are verified one by one, when they are served. */
@@ -14,59 +18,78 @@ export interface Release extends ReleaseSummary {
   readonly record: ReleaseRecord;
   readonly trusted: { readonly [Role in TopLevelRole]: TrustedRole };
   readonly keys: { readonly [Role in TopLevelRole]: RoleKeys };
-  readonly targets: ReadonlyMap<string, TargetFile>;
+  readonly targets: TargetFiles;
   readonly manifest: ReleaseManifest;
   readonly consistentSnapshot: boolean;
   /** When its timestamp was signed, in milliseconds since 1970, as far as that says so: the clock of the device is not earlier. */
   readonly signedAt: number;
 }
 
+/** The metadata of a release, verified. */
+export interface Verified {
+  /** Of the release's own day: root, timestamp, snapshot. */
+  readonly metadata: TrustedMetadata;
+  /** The newest trusted root, which may have come after the release. */
+  readonly newest: Root;
+  /** The targets metadata, or the index in its place. */
+  readonly listing: Targets | TargetsIndex;
+}
+
 /**
- * The release that a complete set of trusted metadata pins.
+ * The release that verified metadata pins.
  *
- * @param metadata with all four top-level roles
- * @param newest the newest trusted root, which may have come after the release
+ * @param verified its metadata
+ * @param targets the files that it lists
  * @param read reads the release manifest, verified
  * @param key what it is stored under; its id by default
- * @throws `not-found` without a release manifest, `malformed` when it has not one hash for each chunk of a file, and what `read` and `parseManifest` throw
+ * @throws `not-found` without a release manifest, and what `read` and `parseManifest` throw
  */
-export async function releaseOf(metadata: TrustedMetadata, newest: Root, read: Download, key?: string): Promise<Release> {
-  const { targets } = complete(metadata);
-  const manifestFile = targets.files.get(MANIFEST_PATH);
+export async function releaseOf(verified: Verified, targets: TargetFiles, read: Download, key?: string): Promise<Release> {
+  const manifestFile = await targets.find(MANIFEST_PATH);
   if (!manifestFile) {
     throw new VouchsafeError('not-found', `The signed metadata lists no ${MANIFEST_PATH}, which every release needs.`, {
       path: MANIFEST_PATH,
     });
   }
-  const files = [...targets.files.values()];
-  const id = await releaseId(metadata);
+  const id = await releaseId(verified.metadata);
   const manifest = parseManifest(await read(manifestFile));
-  for (const [path, { size, sha256 }] of manifest.chunks) {
-    const file = targets.files.get(path);
-    if (file && Math.ceil(file.length / size) !== sha256.length)
-      throw new VouchsafeError('malformed', `The release manifest has not one hash for each chunk of ${path}.`, { path });
-  }
-  return {
-    id,
-    key: key ?? id,
-    files: files.length,
-    bytes: files.reduce((sum, file) => sum + file.length, 0),
-    ...pinnedBy(metadata, newest),
-    targets: targets.files,
-    manifest,
-  };
+  const { count: files, bytes } = targets;
+  return { id, key: key ?? id, files, bytes, ...pinnedBy(verified), targets, manifest };
+}
+
+/**
+ * The signed hashes of a file's chunks.
+ *
+ * @param manifest of its release
+ * @param file one of its files
+ * @returns them; undefined for a file that is verified as a whole
+ * @throws `malformed` when there is not one for each chunk
+ */
+export function chunksOf({ chunks }: ReleaseManifest, { path, length }: TargetFile): Chunks | undefined {
+  const found = chunks.get(path);
+  if (found && Math.ceil(length / found.size) !== found.sha256.length)
+    throw new VouchsafeError('malformed', `The release manifest has not one hash for each chunk of ${path}.`, { path });
+  return found;
 }
 
 /** A release's identity: snapshot version and hash. */
-export async function releaseId(metadata: TrustedMetadata): Promise<string> {
-  const { snapshot } = complete(metadata);
+export async function releaseId({ snapshot }: TrustedMetadata): Promise<string> {
+  if (!snapshot) throw new VouchsafeError('not-found', 'A release needs a snapshot.');
   const { hashes } = await describe(snapshot.bytes);
   return `${snapshot.version}-${hashes.sha256?.slice(0, 16)}`;
 }
 
 /** The same release, pinned by newer metadata, or under a newer root. */
-export function renewed(release: Release, metadata: TrustedMetadata, newest = metadata.root): Release {
-  return { ...release, ...pinnedBy(metadata, newest) };
+export function renewed(release: Release, verified: Verified): Release {
+  const pinned = pinnedBy(verified);
+  const { index } = release.record;
+  // The snapshot is the same one, and lists the targets metadata that the index is of.
+  return { ...release, ...pinned, record: { ...(index && { index }), ...pinned.record } };
+}
+
+/** The same release, which the store has the index of. */
+export function indexed(release: Release, { bytes }: TargetsIndex): Release {
+  return { ...release, record: { ...release.record, index: bytes } };
 }
 
 /** A piece of a release that is stored under its own hash: a file, or one of the chunks of a large file. */
@@ -80,7 +103,7 @@ export type Piece = TargetFile;
  * @returns its chunks, or the file itself when it has none
  */
 export function piecesOf({ manifest }: Release, target: TargetFile): readonly Piece[] {
-  const chunks = manifest.chunks.get(target.path);
+  const chunks = chunksOf(manifest, target);
   return chunks
     ? chunks.sha256.map((sha256, i) => ({
         path: target.path,
@@ -95,12 +118,13 @@ export function piecesOf({ manifest }: Release, target: TargetFile): readonly Pi
  *
  * @param release the release
  * @param isWanted which of its files; by default all that are ever stored
+ * @throws what the download of a lost document throws
  */
-export function hashesOf(
+export async function hashesOf(
   release: Release,
   isWanted = (path: string) => fileRule(release.manifest, path).keep !== 'network-only',
-): string[] {
-  return [...release.targets.values()]
+): Promise<string[]> {
+  return [...(await release.targets.all()).values()]
     .filter(({ path }) => isWanted(path))
     .flatMap((target) => piecesOf(release, target).map(fileKey));
 }
@@ -120,29 +144,33 @@ type Roots = ReadonlyMap<number, Uint8Array>;
  *
  * The release was verified under the root of its day, and a root that came since may have replaced the timestamp or snapshot key. That
  * must not take a running app away while the new timestamp has not arrived, so those two are verified under the release's own root; the
- * targets metadata, which alone says what code runs, is also verified under the newest.
+ * targets metadata, which alone says what code runs, or its index, which the same keys have signed, is also verified under the newest.
  *
  * @param roots the compiled-in root metadata, oldest first
  * @param stored root metadata from the store, by version
  * @param record the stored release
+ * @param loadTargets reads its targets metadata from the store; only asked where there is no index, or not the right one
  * @param now milliseconds since 1970
- * @returns metadata with all four top-level roles, and the newest root
  * @throws the core's codes
  */
 export async function restore(
   roots: readonly Uint8Array[],
   stored: Roots,
   record: ReleaseRecord,
+  loadTargets: () => Promise<Uint8Array | undefined>,
   now: number,
-): Promise<{ metadata: TrustedMetadata; newest: Root }> {
+): Promise<Verified> {
   const newest = await loadRoots(roots, stored, now, Number.POSITIVE_INFINITY);
   const isOlder = record.rootVersion < newest.root.version;
   const metadata = isOlder ? await loadRoots(roots, stored, now, record.rootVersion) : newest;
   await metadata.loadTimestamp(record.timestamp);
   await metadata.loadSnapshot(record.snapshot);
-  const targets = await metadata.loadTargets(record.targets);
-  if (isOlder) await newest.root.verify('targets', targets);
-  return { metadata, newest: newest.root };
+  const { index } = record;
+  const listing =
+    (index && (await unlessRefused(() => metadata.verifyIndex(index)))) ??
+    (await metadata.loadTargets((await loadTargets()) ?? new Uint8Array()));
+  if (isOlder) await newest.root.verify('targets', listing);
+  return { metadata, newest: newest.root, listing };
 }
 
 async function loadRoots(roots: readonly Uint8Array[], stored: Roots, now: number, last: number): Promise<TrustedMetadata> {
@@ -162,18 +190,18 @@ async function loadRoots(roots: readonly Uint8Array[], stored: Roots, now: numbe
   return metadata;
 }
 
-function complete({ root, timestamp, snapshot, targets }: TrustedMetadata) {
-  if (!timestamp || !snapshot || !targets) throw new VouchsafeError('not-found', 'A release needs all four top-level roles.');
-  return { root, timestamp, snapshot, targets };
-}
-
 type Pinned = Pick<Release, 'record' | 'trusted' | 'keys' | 'consistentSnapshot' | 'signedAt'>;
 
-function pinnedBy(metadata: TrustedMetadata, newest: Root): Pinned {
-  const { root, timestamp, snapshot, targets } = complete(metadata);
+function pinnedBy({ metadata: { root, timestamp, snapshot }, newest, listing }: Verified): Pinned {
+  if (!timestamp || !snapshot) throw new VouchsafeError('not-found', 'A release needs all four top-level roles.');
   return {
-    record: { rootVersion: root.version, timestamp: timestamp.bytes, snapshot: snapshot.bytes, targets: targets.bytes },
-    trusted: { root: summary(newest), timestamp: summary(timestamp), snapshot: summary(snapshot), targets: summary(targets) },
+    record: {
+      rootVersion: root.version,
+      timestamp: timestamp.bytes,
+      snapshot: snapshot.bytes,
+      ...(listing instanceof TargetsIndex && { index: listing.bytes }),
+    },
+    trusted: { root: summary(newest), timestamp: summary(timestamp), snapshot: summary(snapshot), targets: summary(listing) },
     keys: {
       root: newest.keysOf('root'),
       timestamp: newest.keysOf('timestamp'),

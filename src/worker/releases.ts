@@ -1,16 +1,21 @@
 import type { StoredRelease } from '../messages/messages.js';
 import type { WorkerConfig } from '../release/config.js';
 import { type Activation, fileRule } from '../release/manifest.js';
-import type { ReleaseRecord, Store } from '../store/store.js';
+import type { Documents, ReleaseRecord, Store } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
-import type { TargetFile } from '../tuf/file.js';
-import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
+import type { FileDigest, TargetFile } from '../tuf/file.js';
+import { TargetsIndex } from '../tuf/targets-index.js';
+import { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { type Asking, type OpenClients, Pins } from './pins.js';
-import { hashesOf, type Release, releaseOf, renewed, restore } from './release.js';
+import { hashesOf, type Release, releaseOf, renewed, restore, type Verified } from './release.js';
+import { TargetFiles } from './target-files.js';
 import { type Download, fileKey } from './verified-files.js';
 import type { ViolationLog } from './violation-log.js';
 
 const ACTIVATIONS: readonly (string | undefined)[] = ['navigation', 'prompt', 'immediate'] satisfies Activation[];
+
+/** Gets the targets metadata that a snapshot lists from the repository. @throws what a download throws */
+type DownloadTargets = (version: number, listed: FileDigest, consistentSnapshot: boolean) => Promise<Uint8Array>;
 
 /** The releases that are stored: the active one, one that is staged, those that open pages stay on. What is stored is believed only once it is verified. */
 export class Releases {
@@ -30,7 +35,8 @@ export class Releases {
   /** Other releases: those that pages stay on, and the last one before the active one. */
   readonly #others = new Map<string, ReleaseRecord>();
   readonly #restored = new Map<string, Promise<Release | undefined>>();
-  readonly #targets = new WeakMap<ReleaseRecord, Promise<Release['targets'] | undefined>>();
+  readonly #targets = new WeakMap<ReleaseRecord, Promise<TargetFiles | undefined>>();
+  readonly #downloadTargets: DownloadTargets;
 
   /**
    * @param config the worker's configuration
@@ -38,6 +44,7 @@ export class Releases {
    * @param violations told of what was wrong with it
    * @param clients the worker's
    * @param readManifest gets a release manifest, checked
+   * @param downloadTargets gets targets metadata that was lost, checked
    */
   constructor(
     config: WorkerConfig,
@@ -45,7 +52,9 @@ export class Releases {
     violations: ViolationLog,
     clients: OpenClients,
     readManifest: (file: TargetFile, consistentSnapshot: boolean) => ReturnType<Download>,
+    downloadTargets: DownloadTargets,
   ) {
+    this.#downloadTargets = downloadTargets;
     this.#config = config;
     this.#store = store;
     this.#violations = violations;
@@ -87,7 +96,12 @@ export class Releases {
 
   async #open(): Promise<void> {
     try {
+      // While the database is opened the engine gets ready to verify: the first signature in a worker's life takes it many times as long as the others.
+      const ready = TrustedMetadata.fromRoot(this.roots[0] ?? new Uint8Array(), Date.now()).catch(() => {});
       const { roots, releases, active, staged, pins, activation } = await this.#store.loadState();
+      // Not later: a database that comes back from here on was not read.
+      const isRead = this.#store.kept !== 'memory';
+      await ready;
       this.#storedRoots = roots;
       this.pins.load(pins);
       if (ACTIVATIONS.includes(activation)) this.#activation ??= activation as Activation;
@@ -95,7 +109,7 @@ export class Releases {
       this.#active ??= await this.#restore(active, releases);
       this.#staged ??= await this.#restore(staged, releases);
       // What the database has is read when it is there again.
-      if (this.#store.kept === 'memory') this.#opening = undefined;
+      if (!isRead) this.#opening = undefined;
     } catch (error) {
       // The store may be there again a moment later.
       this.#opening = undefined;
@@ -105,16 +119,33 @@ export class Releases {
 
   async #restore(key: string | undefined, records: ReadonlyMap<string, ReleaseRecord>): Promise<Release | undefined> {
     const record = key === undefined ? undefined : records.get(key);
-    if (!record) return undefined;
+    if (key === undefined || !record) return undefined;
     try {
-      const { metadata, newest } = await restore(this.roots, this.#storedRoots, record, Date.now());
-      const release = await releaseOf(metadata, newest, (file) => this.#readManifest(file, newest.consistentSnapshot), key);
+      const verified = await this.#verify(key, record);
+      const { consistentSnapshot } = verified.newest;
+      const targets = this.#targetsOf(key, verified);
+      const release = await releaseOf(verified, targets, (file) => this.#readManifest(file, consistentSnapshot), key);
       // That the worker is to go, only the repository says, now: what is stored may be an old word, put back.
       return release.manifest.tombstone ? undefined : release;
     } catch (error) {
       await this.#violations.record(error, 'storage');
       return undefined;
     }
+  }
+
+  #verify(key: string, record: ReleaseRecord): Promise<Verified> {
+    return restore(this.roots, this.#storedRoots, record, () => this.#store.loadDocument(key, 'targets'), Date.now());
+  }
+
+  #targetsOf(key: string, { newest, listing }: Verified): TargetFiles {
+    if (!(listing instanceof TargetsIndex)) return TargetFiles.of(listing.files);
+    const onDamage = (error: unknown): void => void this.#violations.record(error, 'storage');
+    return TargetFiles.indexed(listing, {
+      load: (name) => this.#store.loadDocument(key, name),
+      save: (documents) => this.#store.saveDocuments(key, documents).catch(onDamage),
+      download: () => this.#downloadTargets(listing.version, listing.targets, newest.consistentSnapshot),
+      onDamage,
+    });
   }
 
   /**
@@ -139,7 +170,7 @@ export class Releases {
    * @param event the request
    * @param hasFile whether a release has what is asked for. It decides where the browser does not say which of two tabs asks
    */
-  async ofRequest(event: Asking, hasFile: (release: Release) => boolean): Promise<Release | undefined> {
+  async ofRequest(event: Asking, hasFile: (release: Release) => Promise<boolean>): Promise<Release | undefined> {
     if (!this.#active) return undefined;
     const keys = await this.pins.ofRequest(event, this.#active.key);
     const releases = (await Promise.all(keys.map((key) => this.get(key)))).filter((release) => release !== undefined);
@@ -147,13 +178,17 @@ export class Releases {
     if (releases.length === 0) {
       throw new VouchsafeError('storage', 'The release that this page was opened with is not there any more. Load the page again.');
     }
-    return releases.find(hasFile) ?? releases[0];
+    if (releases.length > 1) for (const release of releases) if (await hasFile(release)) return release;
+    return releases[0];
   }
 
-  /** The files that the releases before the newest have under a target path. */
+  /** The files that the releases before the newest have under a target path. Never rejects: it is for words about what came instead. */
   async older(path: string): Promise<TargetFile[]> {
-    const others = await Promise.all([...this.#others.values()].map((record) => this.#targetsOf(record)));
-    return [this.#active?.targets, ...others].flatMap((targets) => targets?.get(path) ?? []);
+    const others = await Promise.all(Array.from(this.#others, ([key, record]) => this.#otherTargets(key, record)));
+    const found = await Promise.all(
+      [this.#active?.targets, ...others].map((targets) => targets?.find(path).catch(() => undefined)),
+    );
+    return found.filter((file) => file !== undefined);
   }
 
   /** The hashes of these, and those of their chunks as far as this life has opened their releases. */
@@ -164,11 +199,11 @@ export class Releases {
   }
 
   /** By the metadata alone: a manifest may have to be downloaded, and a download asks for this. */
-  #targetsOf(record: ReleaseRecord): Promise<Release['targets'] | undefined> {
+  #otherTargets(key: string, record: ReleaseRecord): Promise<TargetFiles | undefined> {
     const known =
       this.#targets.get(record) ??
-      restore(this.roots, this.#storedRoots, record, Date.now()).then(
-        ({ metadata }) => metadata.targets?.files,
+      this.#verify(key, record).then(
+        (verified) => this.#targetsOf(key, verified),
         () => undefined,
       );
     this.#targets.set(record, known);
@@ -183,13 +218,18 @@ export class Releases {
    */
   async renew(id: string, metadata: TrustedMetadata): Promise<'active' | 'staged' | undefined> {
     await this.checkAgain();
+    const { root: newest, targets: listing } = metadata;
+    if (!listing) return undefined;
+    const verified = { metadata, newest, listing };
     if (id === this.#active?.id) {
-      this.#active = renewed(this.#active, metadata);
+      this.#active.targets.adopt(listing.files);
+      this.#active = renewed(this.#active, verified);
       await this.#store.saveRelease(this.#active.key, this.#active.record);
       return 'active';
     }
     if (id === this.#staged?.id) {
-      this.#staged = renewed(this.#staged, metadata);
+      this.#staged.targets.adopt(listing.files);
+      this.#staged = renewed(this.#staged, verified);
       await this.#store.saveRelease(this.#staged.key, this.#staged.record);
       return 'staged';
     }
@@ -212,17 +252,22 @@ export class Releases {
   async #again(release: Release | undefined): Promise<Release | undefined> {
     if (!release) return undefined;
     try {
-      const { metadata, newest } = await restore(this.roots, this.#storedRoots, release.record, Date.now());
-      return renewed(release, metadata, newest);
+      return renewed(release, await this.#verify(release.key, release.record));
     } catch (error) {
       await this.#violations.record(error, 'storage');
       return undefined;
     }
   }
 
-  /** Keeps a complete release beside the active one. @throws `storage`, `quota` */
-  async stage(release: Release): Promise<void> {
-    await this.#store.stage(release.key, release.record);
+  /**
+   * Keeps a complete release beside the active one.
+   *
+   * @param release the release
+   * @param documents that it is stored with
+   * @throws `storage`, `quota`
+   */
+  async stage(release: Release, documents: Documents): Promise<void> {
+    await this.#store.stage(release.key, release.record, documents);
     this.#staged = release;
   }
 
@@ -270,11 +315,15 @@ export class Releases {
     const pinned = await Promise.all([...clients.keys()].map((key) => this.get(key)));
     // Which files a release has that cannot be opened, nobody can say; it may be one that only cannot be read at the moment.
     if (!this.#active || [...clients.keys()].some((key, i) => !pinned[i] && this.#others.has(key))) return false;
-    const wanted = [this.#active, this.#staged, this.arriving, ...pinned].flatMap((release) => {
-      if (!release) return [];
-      return isShort ? hashesOf(release, (path) => isRequired(release, path)) : hashesOf(release);
-    });
-    return this.#store.keepFiles(new Set(wanted));
+    try {
+      const all = [this.#active, this.#staged, this.arriving, ...pinned].filter((release) => release !== undefined);
+      const wanted = all.map((release) => (isShort ? hashesOf(release, (path) => isRequired(release, path)) : hashesOf(release)));
+      return await this.#store.keepFiles(new Set((await Promise.all(wanted)).flat()));
+    } catch (error) {
+      if ((error as VouchsafeError).code === 'quota') throw error;
+      // Nor of one whose targets metadata is lost.
+      return false;
+    }
   }
 
   /** Every release that is stored and can be opened: the active one, the staged one, then those that pages stay on, oldest first. */

@@ -73,13 +73,13 @@ export async function comparisonFor(
   const release = isDocument
     ? releases.active
     : await releases
-        .ofRequest(event, () => true)
+        .ofRequest(event, async () => true)
         .catch((error) => {
           gone = error;
           return undefined;
         });
   const rules = release ?? releases.active;
-  const file = rules && expectedFile(rules, request, parts);
+  const file = rules && (await expectedFile(rules, request, parts));
   const paths = [askedPath(request, scope), file && 'path' in file ? file.path : ''];
   const enforced = rules?.manifest.enforce ?? [];
   if (enforced.some((pattern) => paths.some((path) => path === undefined || matches(pattern, path)))) return 'enforced';

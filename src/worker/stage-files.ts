@@ -36,7 +36,9 @@ export interface Staging {
  */
 export async function stageFiles(release: Release, staging: Staging): Promise<void> {
   const stored = await staging.storedHashes();
-  const needed = [...release.targets.values()].filter(({ path }) => fileRule(release.manifest, path).keep === 'precache');
+  const needed = [...(await release.targets.all()).values()].filter(
+    ({ path }) => fileRule(release.manifest, path).keep === 'precache',
+  );
   const jobs = new Map<string, { file: TargetFile; missing: readonly Piece[] }>();
   let totalBytes = 0;
   for (const file of needed) {

@@ -1,6 +1,7 @@
 import { clientsClaim } from 'workbox-core/clientsClaim.js';
 import type { Request as PageRequest } from '../messages/messages.js';
 import type { WorkerConfig } from '../release/config.js';
+import { freeMemory } from '../tuf/free-memory.js';
 import { answer } from './answerer.js';
 import { answerOwnPage } from './own-pages.js';
 import { partsOf } from './parts.js';
@@ -23,7 +24,9 @@ declare const self: ServiceWorkerGlobalScope;
  * @param config the trusted root and where the repository is
  */
 export function startWorker(config: WorkerConfig): void {
-  const parts = partsOf(config);
+  // Answers go from here to the engine, which copies a chunk before it asks for the next, as the specification has it ("respondWith" queues "a copy of" its
+  // bytes). Nobody in this worker has them, and a page only ever gets the engine's copy.
+  const parts = partsOf(config, freeMemory);
   // First and synchronously: a listener that returns or throws before `respondWith` leaves the request to the network.
   self.addEventListener('fetch', (event) => event.respondWith(answerOrRefuse(event, parts).catch(lastResort)));
   attend(parts);

@@ -5,9 +5,10 @@ import type { Refresher } from '../tuf/refresher.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import type { ChunkedFiles } from './chunked-files.js';
 import { asVouchsafeError, toRefusal } from './refusal.js';
-import { firstToExpire, type Release, releaseId, releaseOf } from './release.js';
+import { chunksOf, firstToExpire, indexed, type Release, releaseId, releaseOf } from './release.js';
 import type { Releases } from './releases.js';
 import { stageFiles } from './stage-files.js';
+import { documentsOf, TargetFiles } from './target-files.js';
 import type { VerifiedFiles } from './verified-files.js';
 import type { Announce, ViolationLog } from './violation-log.js';
 
@@ -213,7 +214,7 @@ export class Updates {
   }
 
   async #take(metadata: TrustedMetadata): Promise<UpdateResult> {
-    const { releases, files, announce } = this.#parts;
+    const { releases, files, announce, refresher } = this.#parts;
     const id = await releaseId(metadata);
     // Which release is staged and which active is only clear when none is on its way from one to the other.
     await this.#activating;
@@ -223,10 +224,21 @@ export class Updates {
       return { outcome: 'current' };
     }
     if (renewed === 'staged' && releases.staged) return { outcome: 'staged', release: summaryOf(releases.staged) };
-    const { consistentSnapshot } = metadata.root;
-    const release = await releaseOf(metadata, metadata.root, (file) => files.read({ consistentSnapshot }, file));
-    if (!release.manifest.tombstone) await this.#stageFiles(release);
-    await this.#makingRoom(() => releases.stage(release));
+    const { root: newest, targets: listing } = metadata;
+    if (!listing) throw new VouchsafeError('not-found', 'A release needs all four top-level roles.');
+    const indexing = refresher().downloadIndex(metadata);
+    const { consistentSnapshot } = newest;
+    const arrived = await releaseOf({ metadata, newest, listing }, TargetFiles.of(listing.files), (file) =>
+      files.read({ consistentSnapshot }, file),
+    );
+    for (const path of arrived.manifest.chunks.keys()) {
+      const file = listing.files.get(path);
+      if (file) chunksOf(arrived.manifest, file);
+    }
+    if (!arrived.manifest.tombstone) await this.#stageFiles(arrived);
+    const { documents, index } = await documentsOf(listing, await indexing);
+    const release = index ? indexed(arrived, index) : arrived;
+    await this.#makingRoom(() => releases.stage(release, documents));
     const { active, activation } = releases;
     if (!active || release.manifest.tombstone || activation === 'immediate') {
       await this.#activate();

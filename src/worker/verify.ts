@@ -25,32 +25,41 @@ export async function verifyReleases(
 ): Promise<VerifyResult> {
   files.reread();
   const stored = await files.stored();
+  const healed: string[] = [];
+  const failed: Refusal[] = [];
   // A file that several releases have is one.
   const all = new Map<string, { release: Release; file: TargetFile; pieces: readonly Piece[] }>();
-  for (const release of releases) {
-    for (const file of release.targets.values()) {
-      const { keep } = fileRule(release.manifest, file.path);
-      if (keep === 'network-only') continue;
-      const pieces = piecesOf(release, file).filter((piece) => keep === 'precache' || stored.has(fileKey(piece)));
-      if (pieces.length > 0) all.set(`${fileKey(file)} ${file.path}`, { release, file, pieces });
+  const add = (release: Release, file: TargetFile): void => {
+    const { keep } = fileRule(release.manifest, file.path);
+    if (keep === 'network-only') return;
+    const pieces = piecesOf(release, file).filter((piece) => keep === 'precache' || stored.has(fileKey(piece)));
+    if (pieces.length > 0) all.set(`${fileKey(file)} ${file.path}`, { release, file, pieces });
+  };
+  const orFail = async (work: () => unknown): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      failed.push(toRefusal(error));
     }
+  };
+  for (const release of releases) {
+    // What a release lists whose targets metadata is lost, nobody can say; the others are verified all the same.
+    await orFail(async () => {
+      for (const file of (await release.targets.all()).values()) await orFail(() => add(release, file));
+    });
   }
   const totalBytes = sizeOf([...all.values()].flatMap(({ pieces }) => pieces));
   const progress = { files: 0, totalFiles: all.size, bytes: 0, totalBytes };
-  const healed: string[] = [];
-  const failed: Refusal[] = [];
   let told = 0;
   for (const { release, file, pieces } of all.values()) {
-    try {
+    await orFail(async () => {
       const missing: Piece[] = [];
       // One at a time: a large file is never in memory as a whole.
       for (const piece of pieces) if (!(await files.load(piece))) missing.push(piece);
       if (missing[0] === file) await files.read(release, file);
       else for await (const [piece, chunk] of chunks.download(release, file, missing)) await files.save(piece, chunk);
       if (missing.length > 0) healed.push(file.path);
-    } catch (error) {
-      failed.push(toRefusal(error));
-    }
+    });
     progress.files++;
     progress.bytes += sizeOf(pieces);
     if (Date.now() - told >= PROGRESS_EVERY || progress.files === all.size) {

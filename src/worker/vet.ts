@@ -67,9 +67,8 @@ async function compare({ registration, releases, updates, violations }: VetParts
     bytes = new Uint8Array();
   }
   await updates.updateFromNow();
-  const signed = [updates.newest?.targets?.files, releases.active?.targets, releases.staged?.targets].flatMap(
-    (targets) => targets?.get(path) ?? [],
-  );
+  const found = await Promise.all([releases.active, releases.staged].map((release) => release?.targets.find(path)));
+  const signed = [updates.newest?.targets?.files.get(path), ...found].filter((file) => file !== undefined);
   // A repository of another tool need not list the worker's own script. One from elsewhere is another matter.
   if (signed.length === 0 && url === registration.active?.scriptURL) return { isSigned: undefined };
   for (const file of signed) if (await isFile(bytes, file)) return { isSigned: true };

@@ -30,7 +30,8 @@ export interface VouchsafeForWorkbox {
  * @param config the trusted root and where the repository is
  */
 export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
-  const parts = partsOf(config);
+  // Other code of this worker may clone an answer, and still have to read what another reader is done with.
+  const parts = partsOf(config, () => {});
   attend(parts);
   /** What `verified` returned. */
   const checked = new WeakSet<Response>();
@@ -119,7 +120,7 @@ async function verified(request: Request, response: Response, event: ExtendableE
     return response;
   }
   const release = await releaseFor(purpose, event, parts);
-  const file = expectedFile(release, request, parts);
+  const file = await expectedFile(release, request, parts);
   if (file instanceof VouchsafeError) throw file;
   // A signed redirect, or a name that browsers guess: the network has no say in either.
   if (!file) return answer(event, parts);

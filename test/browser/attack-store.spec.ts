@@ -61,8 +61,16 @@ const EDITS = {
   'indexes that are none': `each('indexes', () => ({ hashes: 7, ends: 'evil' }))`,
   'packs deleted': `store('packs').clear()`,
   'release records of each other': `rotate('releases', (_, next) => next)`,
-  'release records with each other’s parts': `rotate('releases', (value, { targets }) => ({ ...value, targets }))`,
-  'altered release records': `each('releases', (value) => ({ ...value, targets: value.targets.map((byte) => byte ^ 1) }))`,
+  'release records with each other’s parts': `rotate('releases', (value, { snapshot }) => ({ ...value, snapshot }))`,
+  'release records with each other’s index': `rotate('releases', (value, { index }) => ({ ...value, index }))`,
+  'altered release records': `each('releases', (value) => ({ ...value, snapshot: value.snapshot.map((byte) => byte ^ 1) }))`,
+  'release records with an altered index': `each('releases', (value) => ({ ...value, index: value.index.map((byte) => byte ^ 1) }))`,
+  'release records without an index': `each('releases', ({ index, ...value }) => value)`,
+  'documents with each other’s keys': `rotate('documents', (_, next) => next)`,
+  'altered blocks of targets metadata': `each('documents', (bytes, [, name]) => name === 'targets' ? bytes : bytes.map((byte) => byte ^ 1))`,
+  'altered documents': `each('documents', (bytes) => bytes.map((byte) => byte ^ 1))`,
+  'documents that are none': `each('documents', () => 'evil'); store('documents').put(1, 1); store('documents').put('x', [[], 'x'])`,
+  'no documents': `store('documents').clear()`,
   'release records that are none': `each('releases', () => ({ rootVersion: 'latest', timestamp: 1 }))`,
   'another policy of activation': `store('state').put('never', 'activation')`,
   'no violations': `store('violations').clear()`,
@@ -70,7 +78,7 @@ const EDITS = {
   'violations that are none': `store('violations').put({ code: 'mismatch' }, 20000); store('violations').put({ code: 'expired', facts: null }, 20001); store('violations').put(null, 20002)`,
   'roots and metadata that are none': `each('roots', () => 'x'); store('roots').put(new Uint8Array(3), 2); each('metadata', () => new Uint8Array(3))`,
   'no roots and no metadata': `store('roots').clear(); store('metadata').clear()`,
-  nothing: `for (const name of ['roots', 'metadata', 'releases', 'state', 'pins', 'packs', 'indexes', 'violations']) store(name).clear()`,
+  nothing: `for (const name of ['roots', 'metadata', 'releases', 'state', 'pins', 'packs', 'indexes', 'violations', 'documents']) store(name).clear()`,
 };
 
 const IN_FIREFOX = [
@@ -79,6 +87,7 @@ const IN_FIREFOX = [
   'packs with each other’s keys',
   'indexes with offsets outside of the pack',
   'release records with each other’s parts',
+  'altered documents',
   'violations that are none',
   'no roots and no metadata',
 ];

@@ -41,45 +41,52 @@ const takeNewWorker = (page: Page): Promise<void> =>
     await changed;
   });
 
-test('a new worker takes over from one of schema 1: offline, the app opens whole from what that one stored', async ({
-  page,
-  folder,
-  serve,
-}) => {
-  await cp(join(OLD_WORKERS, '1'), folder, { recursive: true });
-  const [out, project] = [join(folder, 'out'), join(folder, 'project')];
-  // A checkout lets others read them, and then nothing is signed with them.
-  const keys = join(project, 'keys');
-  for (const name of await readdir(keys)) await chmod(join(keys, name), 0o600);
-  const server = await serve(out);
-  await openApp(page, server.url);
-  expect(await releaseShown(page)).toBe('two');
-  expect(await schemaOf(page)).toMatchObject({ version: 1, names: expect.arrayContaining(['files']) });
-  await page.evaluate(() => fetch('/not-there.js').catch(() => {}));
-  await expectViolation(page, { code: 'not-found', facts: { url: `${server.url}not-there.js` } });
+/** What only the databases of these versions have. */
+const ONLY_THEN: Readonly<Record<number, string>> = { 1: 'files', 2: 'indexes' };
 
-  // The new worker comes, but no metadata: all that it can go by is what the old one stored.
-  await publish({ directory: await makeRelease(folder, 'three'), out, project });
-  server.lie({ match: (path) => path.includes('/metadata/'), drop: true });
-  await takeNewWorker(page);
-  await stopWorker(page);
-  await server.goOffline();
-  await page.goto(server.url);
-  expect(await proofOf(page)).toEqual(EVERYTHING);
-  expect(await releaseShown(page)).toBe('two');
-  const { version, names } = await schemaOf(page);
-  expect(version).toBe(2);
-  expect(names).not.toContain('files');
-  expect(await statusOf(page)).toMatchObject({ storage: { kept: 'indexeddb' }, timestamp: { version: 2 } });
-  await expectViolation(page, { code: 'not-found', facts: { url: `${server.url}not-there.js` } });
+for (const schema of [1, 2])
+  test(`a new worker takes over from one of schema ${schema}: offline, the app opens whole from what that one stored`, async ({
+    page,
+    folder,
+    serve,
+  }) => {
+    await cp(join(OLD_WORKERS, `${schema}`), folder, { recursive: true });
+    const [out, project] = [join(folder, 'out'), join(folder, 'project')];
+    // A checkout lets others read them, and then nothing is signed with them.
+    const keys = join(project, 'keys');
+    for (const name of await readdir(keys)) await chmod(join(keys, name), 0o600);
+    const server = await serve(out);
+    await openApp(page, server.url);
+    expect(await releaseShown(page)).toBe('two');
+    const before = await schemaOf(page);
+    expect(before).toMatchObject({ version: schema, names: expect.arrayContaining([ONLY_THEN[schema]]) });
+    expect(before.names).not.toContain('documents');
+    await page.evaluate(() => fetch('/not-there.js').catch(() => {}));
+    await expectViolation(page, { code: 'not-found', facts: { url: `${server.url}not-there.js` } });
 
-  await server.goOnline();
-  server.honest();
-  const body = await readFile(join(folder, 'timestamp-of-release-1.json'));
-  server.lie({ match: (path) => path.endsWith('/timestamp.json'), body });
-  expect(await update(page)).toMatchObject({ outcome: 'failed', refusal: { code: 'rollback', facts: { role: 'timestamp' } } });
-  server.honest();
-  expect((await update(page)).outcome).not.toBe('failed');
-  await page.goto(server.url);
-  expect(await releaseShown(page)).toBe('three');
-});
+    // The new worker comes, but no metadata: all that it can go by is what the old one stored.
+    await publish({ directory: await makeRelease(folder, 'three'), out, project });
+    server.lie({ match: (path) => path.includes('/metadata/'), drop: true });
+    await takeNewWorker(page);
+    await stopWorker(page);
+    await server.goOffline();
+    await page.goto(server.url);
+    expect(await proofOf(page)).toEqual(EVERYTHING);
+    expect(await releaseShown(page)).toBe('two');
+    const { version, names } = await schemaOf(page);
+    expect(version).toBe(3);
+    expect(names).not.toContain('files');
+    expect(names).toContain('documents');
+    expect(await statusOf(page)).toMatchObject({ storage: { kept: 'indexeddb' }, timestamp: { version: 2 } });
+    await expectViolation(page, { code: 'not-found', facts: { url: `${server.url}not-there.js` } });
+
+    await server.goOnline();
+    server.honest();
+    const body = await readFile(join(folder, 'timestamp-of-release-1.json'));
+    server.lie({ match: (path) => path.endsWith('/timestamp.json'), body });
+    expect(await update(page)).toMatchObject({ outcome: 'failed', refusal: { code: 'rollback', facts: { role: 'timestamp' } } });
+    server.honest();
+    expect((await update(page)).outcome).not.toBe('failed');
+    await page.goto(server.url);
+    expect(await releaseShown(page)).toBe('three');
+  });

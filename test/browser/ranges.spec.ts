@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FIXTURE_APP } from './fixture-app.js';
@@ -165,4 +166,50 @@ test('C5 of a large file that the server altered, what comes before the altered 
   await expectViolation(page, { code: 'mismatch', during: 'update', facts: { path: 'large.bin', diagnosis: 'login page' } });
   site.server.honest();
   expect(await update(page)).toMatchObject({ outcome: 'staged' });
+});
+
+test('C7 each byte of a large file is the signed one, however it is read: the memory of a chunk is freed once the engine has copied it, not before', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const directory = join(folder, 'app');
+  await cp(FIXTURE_APP, directory, { recursive: true });
+  const large = distinct(24 * CHUNK + 77);
+  await writeFile(join(directory, 'large.bin'), large);
+  const site = await publishSite(directory, { files: [{ path: '*.bin', keep: 'on-demand', optional: false }] });
+  await openApp(page, site.url);
+  const hash = createHash('sha256').update(large).digest('hex');
+  const readAll = () =>
+    page.evaluate(async () => {
+      const hex = async (bytes: Uint8Array<ArrayBuffer>) =>
+        [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))]
+          .map((byte) => byte.toString(16).padStart(2, '0'))
+          .join('');
+      const ask = () => fetch('large.bin', { cache: 'no-store' });
+      const atOnce = async (response: Response) => hex(new Uint8Array(await response.arrayBuffer()));
+      /** Hardly reads: works on each piece before it asks for the next. */
+      const slowly = async (response: Response) => {
+        const pieces: Uint8Array<ArrayBuffer>[] = [];
+        const reader = response.body?.getReader();
+        for (let read = await reader?.read(); read?.value; read = await reader?.read()) {
+          pieces.push(read.value);
+          for (let i = 0; i < 20; i++) await crypto.subtle.digest('SHA-512', read.value);
+        }
+        return hex(new Uint8Array(await new Blob(pieces).arrayBuffer()));
+      };
+      const response = await ask();
+      const later = response.clone();
+      const first = await atOnce(response);
+      return [first, await atOnce(later), ...(await Promise.all([slowly(await ask()), atOnce(await ask()), slowly(await ask())]))];
+    });
+  const expected = Array.from({ length: 5 }, () => hash);
+  // From the network, then as it is stored, then by a worker that has just started.
+  expect(await readAll()).toEqual(expected);
+  expect(await readAll()).toEqual(expected);
+  await site.server.goOffline();
+  await stopWorker(page);
+  expect(await readAll()).toEqual(expected);
+  await site.server.goOnline();
+  expect((await statusOf(page)).violations.filter(({ during }) => during !== 'request')).toEqual([]);
 });

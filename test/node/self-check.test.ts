@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { readPreviousRelease } from '../../src/node/previous-release.js';
 import { openProject, projectFolders } from '../../src/node/project.js';
 import { type Candidate, selfCheck } from '../../src/node/self-check.js';
-import type { TargetFile } from '../../src/tuf/file.js';
+import { describe as describeBytes, type TargetFile } from '../../src/tuf/file.js';
+import { indexName } from '../../src/tuf/targets-index.js';
 import { Workspace } from './workspace.js';
 
 /** Two releases: `out` holds the second, `old` the first. */
@@ -24,9 +25,12 @@ const releaseIn = async (workspace: Workspace, folder: string) => {
 };
 
 const candidateIn = async (workspace: Workspace, folder: string): Promise<Candidate> => {
-  const targets: TargetFile[] = [...(await releaseIn(workspace, folder)).targets.files.values()];
+  const release = await releaseIn(workspace, folder);
+  const targets: TargetFile[] = [...release.targets.files.values()];
+  const name = indexName(await describeBytes(release.targets.bytes));
+  const index = { name, bytes: await readFile(workspace.path(folder, 'vouchsafe/metadata', name)) };
   const root = await readFile(workspace.path('project/root/1.root.json'));
-  return { repository: workspace.path(folder, 'vouchsafe'), pending: new Map(), root, targets, changed: targets };
+  return { repository: workspace.path(folder, 'vouchsafe'), pending: new Map(), root, targets, index, changed: targets };
 };
 
 const check = (workspace: Workspace, candidate: Candidate, previous?: Awaited<ReturnType<typeof releaseIn>>): Promise<void> =>

@@ -2,6 +2,7 @@ import 'fake-indexeddb/auto';
 import { deleteDB, openDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Store } from '../../src/store/store.js';
+import { freeMemory } from '../../src/tuf/free-memory.js';
 
 const scope = 'https://files.example/';
 const name = `vouchsafe ${scope}`;
@@ -54,6 +55,45 @@ describe('files', () => {
     expect(anew).toEqual(first[7]);
     expect(anew).not.toBe(first[7]);
     expect(get).toHaveBeenCalledTimes(2);
+  });
+
+  it('C7 that are read as one’s own are copies: who writes to them, or frees them, alters nothing for others', async () => {
+    await store.saveFiles(files('a', 'b'));
+    await store.saveFiles(files('alone'));
+    const again = new Store(scope);
+    const read = again.fileReader();
+    for (const hash of ['a', 'b', 'alone', 'a', 'alone']) {
+      const own = await read(hash);
+      expect(own).toEqual(bytes(`bytes of ${hash}`));
+      own?.fill(0);
+      if (own) freeMemory(own);
+      expect(await read(hash)).toEqual(bytes(`bytes of ${hash}`));
+      expect(await again.fileReader()(hash)).toEqual(bytes(`bytes of ${hash}`));
+    }
+    // Also of what pages are served from.
+    const served = await again.loadFile('a');
+    (await again.fileReader()('a'))?.fill(0);
+    expect(served).toEqual(bytes('bytes of a'));
+    expect(await again.loadFile('a')).toBe(served);
+  });
+
+  it('that are read in order take one read for each pack, also after others were read, and are read again after a clean-up', async () => {
+    await store.saveFiles(files('a', 'b', 'c'));
+    await store.saveFiles(files('d', 'e'));
+    await store.saveFiles(new Map([['large', new Uint8Array(5 * MIB)]]));
+    const again = new Store(scope);
+    const read = again.fileReader();
+    const get = vi.spyOn(IDBObjectStore.prototype, 'get');
+    for (const hash of ['a', 'b', 'c', 'd', 'e']) await read(hash);
+    expect(get).toHaveBeenCalledTimes(2);
+    // One of its own is not kept.
+    await read('large');
+    await read('large');
+    expect(get).toHaveBeenCalledTimes(4);
+    await again.keepFiles(new Set(['b', 'd', 'e']));
+    expect(await read('b')).toEqual(bytes('bytes of b'));
+    expect(await read('a')).toBeUndefined();
+    expect(await read('missing')).toBeUndefined();
   });
 
   it('are held in memory up to a bound, the last used longest', async () => {

@@ -21,8 +21,8 @@ const record = (text: string) => ({
   rootVersion: 2,
   timestamp: bytes(`timestamp of ${text}`),
   snapshot: bytes(`snapshot of ${text}`),
-  targets: bytes(`targets of ${text}`),
 });
+const oldRecord = (text: string) => ({ ...record(text), targets: bytes(`targets of ${text}`) });
 const HASHES = ['a1'.repeat(32), 'b2'.repeat(64), 'c3'.repeat(32)];
 
 afterEach(async () => {
@@ -66,6 +66,12 @@ describe('from schema 1', () => {
       pins: new Map(),
       activation: undefined,
     });
+    for (const [key, text] of [
+      ['active', 'two'],
+      ['retired', 'one'],
+      ['staged', 'three'],
+    ] as const)
+      expect(await store.loadDocument(key, 'targets')).toEqual(bytes(`targets of ${text}`));
     for (const role of ['timestamp', 'snapshot', 'targets']) expect(await store.loadRole(role)).toEqual(bytes(`newest ${role}`));
     expect(await store.storedHashes()).toEqual(new Set(HASHES));
     expect(await Promise.all(HASHES.map((hash) => store.loadFile(hash)))).toEqual([bytes('first'), bytes('second'), bytes('')]);
@@ -121,7 +127,7 @@ describe('from schema 1', () => {
       },
     });
     await page.put('roots', bytes('root 1'), 1);
-    await page.put('releases', record('two'), 'active');
+    await page.put('releases', oldRecord('two'), 'active');
     page.close();
     const { store, failures } = newStore();
     await store.pin('one', 'active', 1);
@@ -143,6 +149,58 @@ describe('from schema 1', () => {
     expect((await store.loadState()).releases.get('active')).toEqual(record('two'));
     expect(await store.storedHashes()).toEqual(new Set());
     expect(await store.loadRole('timestamp')).toEqual(bytes('newest timestamp'));
+    expect(failures).toEqual([]);
+  });
+});
+
+describe('from schema 2', () => {
+  const STORES = ['roots', 'metadata', 'releases', 'state', 'pins', 'packs', 'indexes', 'violations'];
+
+  async function database2(change: (old: IDBPDatabase) => Promise<unknown>): Promise<void> {
+    const old = await openDB(name, 2, {
+      upgrade(database) {
+        for (const store of STORES) database.createObjectStore(store);
+      },
+    });
+    await change(old);
+    old.close();
+  }
+
+  it('the targets metadata of each release is among its documents, all else is as it was', async () => {
+    await database2(async (old) => {
+      await old.put('releases', oldRecord('one'), '1-a');
+      await old.put('releases', oldRecord('two'), '2-b');
+      await old.put('state', '2-b', 'active');
+      await old.put('packs', bytes('file'), 1);
+      await old.put('indexes', { hashes: HASHES[0], ends: Uint32Array.of(4) }, 1);
+    });
+    const { store, failures } = newStore();
+    const { active, releases } = await store.loadState();
+    expect(active).toBe('2-b');
+    expect(releases).toEqual(
+      new Map([
+        ['1-a', record('one')],
+        ['2-b', record('two')],
+      ]),
+    );
+    expect(await store.loadDocument('1-a', 'targets')).toEqual(bytes('targets of one'));
+    expect(await store.loadDocument('2-b', 'targets')).toEqual(bytes('targets of two'));
+    expect(await store.loadFile(HASHES[0] ?? '')).toEqual(bytes('file'));
+    expect(failures).toEqual([]);
+  });
+
+  it('C7 records of another shape do not stand in the way', async () => {
+    await database2(async (old) => {
+      await old.put('releases', oldRecord('one'), '1-a');
+      await old.put('releases', oldRecord('one'), 7);
+      await old.put('releases', 'evil', 'text');
+      await old.put('releases', null, 'null');
+      await old.put('releases', { ...record('two'), targets: 'evil' }, '2-b');
+    });
+    const { store, failures } = newStore();
+    expect([...(await store.loadState()).releases.keys()]).toEqual(['1-a', '2-b']);
+    expect(await store.loadDocument('1-a', 'targets')).toEqual(bytes('targets of one'));
+    expect(await store.loadDocument('2-b', 'targets')).toBeUndefined();
     expect(failures).toEqual([]);
   });
 });

@@ -37,7 +37,7 @@ describe('small state', () => {
     await store.saveRoot(1, bytes('root 1'), []);
     await store.saveRole('timestamp', bytes('timestamp'));
     await store.saveRelease('one', record('one'));
-    await store.stage('two', record('two'));
+    await store.stage('two', record('two'), new Map());
     await store.pin('client', 'one', 7);
     await store.saveActivation('prompt');
     const again = newStore();
@@ -71,18 +71,18 @@ describe('small state', () => {
   });
 
   it('activates a release: it is no longer staged, another one still is', async () => {
-    await store.stage('one', record('one'));
+    await store.stage('one', record('one'), new Map());
     await newStore().activate('one');
     expect(await newStore().loadState()).toMatchObject({ active: 'one', staged: undefined });
-    await store.stage('two', record('two'));
+    await store.stage('two', record('two'), new Map());
     await store.activate('one');
     expect(await newStore().loadState()).toMatchObject({ active: 'one', staged: 'two' });
   });
 
   it('forgets the releases and pins that nobody wants, and never the active and the staged release', async () => {
-    await store.stage('active', record('a'));
+    await store.stage('active', record('a'), new Map());
     await store.activate('active');
-    await store.stage('staged', record('s'));
+    await store.stage('staged', record('s'), new Map());
     for (const key of ['pinned', 'old']) {
       await store.saveRelease(key, record(key));
       await store.pin(`client of ${key}`, key, 1);
@@ -222,7 +222,7 @@ describe('a database that cannot be used', () => {
     await Promise.all([saved, state]);
     expect(store.kept).toBe('memory');
     expect(failures.map(({ code }) => code)).toEqual(['storage']);
-    await store.stage('one', record('one'));
+    await store.stage('one', record('one'), new Map());
     await store.activate('one');
     await store.saveFiles(files('ab'));
     expect(await store.loadFile('ab')).toBeUndefined();
@@ -352,11 +352,11 @@ describe('a database that cannot be used', () => {
 
   it('C8 that was full does not stage later what could not be staged then', async () => {
     const record = { rootVersion: 1, timestamp: bytes('t'), snapshot: bytes('s'), targets: bytes('g') };
-    await store.stage('1-a', record);
+    await store.stage('1-a', record, new Map());
     const full = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
       throw new DOMException('full', 'QuotaExceededError');
     });
-    await expect(store.stage('2-b', record)).rejects.toMatchObject({ code: 'quota' });
+    await expect(store.stage('2-b', record, new Map())).rejects.toMatchObject({ code: 'quota' });
     full.mockRestore();
     await store.saveRole('timestamp', bytes('x'));
     for (const life of [store, newStore()]) {

@@ -66,3 +66,42 @@ describe('A4: slow retrieval, of a part', () => {
     expect(await timed(part.next(100_000))).toEqual({ outcome: refusal('too-slow', { url: URL }), time: 400 });
   });
 });
+
+describe('memory', () => {
+  /** Answers with these pieces. */
+  const fetchOf =
+    (...pieces: Uint8Array[]): FetchFunction =>
+    async () => ({
+      status: 206,
+      type: 'basic',
+      body: {
+        getReader: () => ({
+          read: async () => {
+            const value = pieces.shift();
+            return { done: !value, value };
+          },
+          cancel: async () => {},
+        }),
+      },
+    });
+
+  test('what has come is freed when all of it is used, and not before', async () => {
+    const come = [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5, 6, 7), Uint8Array.of(8)];
+    const [first, second, third] = come;
+    const part = new RangeDownload(fetchOf(...come), URL, 0, 7, LIMITS, 'default');
+    expect(await part.next(5)).toEqual(Uint8Array.of(1, 2, 3, 4, 5));
+    expect([first?.length, second?.length, third?.length]).toEqual([0, 4, 1]);
+    expect(await part.next(3)).toEqual(Uint8Array.of(6, 7, 8));
+    expect([first?.length, second?.length, third?.length]).toEqual([0, 0, 0]);
+    part.stop();
+  });
+
+  test('what shares its memory with what comes next is left as it is', async () => {
+    const all = Uint8Array.of(1, 2, 3, 4, 5, 6);
+    const part = new RangeDownload(fetchOf(all.subarray(0, 3), all.subarray(3)), URL, 0, 5, LIMITS, 'default');
+    expect(await part.next(4)).toEqual(Uint8Array.of(1, 2, 3, 4));
+    expect(await part.next(2)).toEqual(Uint8Array.of(5, 6));
+    expect(all).toHaveLength(6);
+    part.stop();
+  });
+});

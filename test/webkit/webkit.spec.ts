@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
@@ -220,5 +221,33 @@ test('C5 media plays from verified ranges, and seeks', async ({ session, publish
   const since = site.server.requests.length;
   expect(await seek(session, 'tone.wav', 50)).toEqual([60, 50, 1]);
   expect(requestsPastTheWorker(site, since)).toEqual([]);
+  expect(await violationsOf(session)).toEqual([]);
+});
+
+test('C7 each byte of a large file is the signed one: the memory of a chunk is freed once the engine has copied it, not before', async ({
+  session,
+  publishSite,
+  folder,
+}) => {
+  const directory = await makeRelease(folder, 'large');
+  const large = Uint8Array.from({ length: 7 * 2 ** 18 + 77 }, (_, i) => (i * 7 + (i >> 8) * 13) % 251);
+  await writeFile(join(directory, 'large.bin'), large);
+  const site = await publishSite(directory, { files: [{ path: '*.bin', keep: 'on-demand', optional: false }] });
+  await openApp(session, site.url);
+  const hash = createHash('sha256').update(large).digest('hex');
+  const read = () =>
+    session.evaluate(async () => {
+      const bytes: Uint8Array<ArrayBuffer>[] = [];
+      const reader = (await fetch('large.bin', { cache: 'no-store' })).body?.getReader();
+      for (let read = await reader?.read(); read?.value; read = await reader?.read()) {
+        bytes.push(read.value);
+        for (let i = 0; i < 20; i++) await crypto.subtle.digest('SHA-512', read.value);
+      }
+      const digest = await crypto.subtle.digest('SHA-256', await new Blob(bytes).arrayBuffer());
+      return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    });
+  // From the network, then as it is stored.
+  expect(await read()).toBe(hash);
+  expect(await read()).toBe(hash);
   expect(await violationsOf(session)).toEqual([]);
 });

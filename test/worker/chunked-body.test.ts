@@ -38,7 +38,7 @@ describe('chunkedBody', () => {
         const { file, asked, readChunk, part } = chunkedFile(length, size);
         const onEnd = vi.fn();
         const wanted = file.slice(start, end + 1);
-        expect(await bytesOf(chunkedBody(part(start, end), readChunk, onEnd))).toEqual(wanted);
+        expect(await bytesOf(chunkedBody(part(start, end), readChunk, () => {}, onEnd))).toEqual(wanted);
         expect(onEnd.mock.calls).toEqual([[]]);
         const [first, last] = [Math.floor(start / size), Math.floor(end / size)];
         expect(asked).toEqual(Array.from({ length: last - first + 1 }, (_, i) => first + i));
@@ -51,16 +51,48 @@ describe('chunkedBody', () => {
   test('an empty file has an empty body', async () => {
     const { readChunk, part, asked } = chunkedFile(0, 10);
     const onEnd = vi.fn();
-    expect(await bytesOf(chunkedBody(part(0, -1), readChunk, onEnd))).toHaveLength(0);
+    expect(await bytesOf(chunkedBody(part(0, -1), readChunk, () => {}, onEnd))).toHaveLength(0);
     expect(await readPart(part(0, -1), readChunk)).toHaveLength(0);
     expect(asked).toEqual([]);
     expect(onEnd).toHaveBeenCalledOnce();
   });
 
+  test('C7 tells that a chunk is used when what follows is asked for, not before, and once', async () => {
+    const { readChunk, part, file } = chunkedFile(100, 30);
+    const used: Uint8Array[] = [];
+    const reader = chunkedBody(
+      part(5, 99),
+      readChunk,
+      (chunk) => used.push(chunk),
+      () => {},
+    ).getReader();
+    const read: Uint8Array[] = [];
+    for (let i = 0; i < 4; i++) {
+      const { value } = await reader.read();
+      if (value) read.push(value);
+      await turns();
+      // The one that was handed on last is still its reader's.
+      expect(used).toEqual(read.slice(0, -1));
+    }
+    expect((await reader.read()).done).toBe(true);
+    expect(used).toEqual(read);
+    expect(Buffer.concat(read)).toEqual(Buffer.from(file.slice(5)));
+  });
+
+  test('a chunk that nobody wanted the next of is not touched', async () => {
+    const { readChunk, part } = chunkedFile(100, 30);
+    const onUsed = vi.fn();
+    const reader = chunkedBody(part(0, 99), readChunk, onUsed, () => {}).getReader();
+    await reader.read();
+    await reader.cancel();
+    await turns();
+    expect(onUsed).not.toHaveBeenCalled();
+  });
+
   test('reads nothing before it is asked to, and then one chunk ahead', async () => {
     const { readChunk, part, asked } = chunkedFile(100, 10);
     const onEnd = vi.fn();
-    const reader = chunkedBody(part(0, 99), readChunk, onEnd).getReader();
+    const reader = chunkedBody(part(0, 99), readChunk, () => {}, onEnd).getReader();
     await turns();
     expect(asked).toEqual([]);
     for (let index = 0; index < 10; index++) {
@@ -77,7 +109,7 @@ describe('chunkedBody', () => {
   test('a reader that leaves stops the reading', async () => {
     const { readChunk, part, asked } = chunkedFile(100, 10);
     const onEnd = vi.fn();
-    const reader = chunkedBody(part(0, 99), readChunk, onEnd).getReader();
+    const reader = chunkedBody(part(0, 99), readChunk, () => {}, onEnd).getReader();
     await reader.read();
     await reader.cancel();
     await turns();
@@ -93,7 +125,7 @@ describe('chunkedBody', () => {
       new Promise<Uint8Array>((resolve, reject) => {
         held.push(() => (how === 'fails' ? reject(new Error('too late')) : resolve(fileOf(10))));
       });
-    const reader = chunkedBody(part(0, 99), readChunk, onEnd).getReader();
+    const reader = chunkedBody(part(0, 99), readChunk, () => {}, onEnd).getReader();
     const reading = reader.read();
     await turns();
     await reader.cancel();
@@ -109,7 +141,7 @@ describe('chunkedBody', () => {
     const onEnd = vi.fn();
     const failure = new Error('not the signed one');
     const failing: ReadChunk = (index) => (index === 2 ? Promise.reject(failure) : readChunk(index));
-    const reader = chunkedBody(part(5, 99), failing, onEnd).getReader();
+    const reader = chunkedBody(part(5, 99), failing, () => {}, onEnd).getReader();
     expect((await reader.read()).value).toEqual(file.slice(5, 10));
     expect((await reader.read()).value).toEqual(file.slice(10, 20));
     // It fails ahead of its turn; no unhandled rejection ends this test's process.

@@ -1,7 +1,10 @@
 import 'fake-indexeddb/auto';
 import { deleteDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { signMetadata } from '../../src/repository/sign.js';
 import { Store } from '../../src/store/store.js';
+import type { JsonObject } from '../../src/tuf/json.js';
+import { answer } from '../../src/worker/answerer.js';
 import { RepositorySimulator, START } from '../repository-simulator.js';
 import { fetchEvent, manifestWith, SCOPE, SimulatedBrowser } from './simulated-worker.js';
 
@@ -61,6 +64,40 @@ describe('C7 what is stored', () => {
   });
 });
 
+describe('a worker that starts', () => {
+  const openedFor = async (path: string) => {
+    const loadDocument = vi.spyOn(Store.prototype, 'loadDocument');
+    const parts = browser.start();
+    await parts.releases.open();
+    const { event, done } = fetchEvent(path);
+    const body = await (await answer(event, parts)).text();
+    await done();
+    return { body, read: loadDocument.mock.calls.map(([, name]) => name), violations: await parts.violations.list() };
+  };
+
+  it('opens its release by the signed index, and reads one block for a page’s files', async () => {
+    const many = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`data/${i}.txt`, `${i}`]));
+    const onDemand = manifestWith({ files: [{ path: 'data/**', keep: 'on-demand' }] });
+    await repository.release({ 'vouchsafe.json': onDemand, 'index.html': 'page', 'shared.js': 'shared', ...many });
+    await browser.start().updates.update();
+    expect(await openedFor('shared.js')).toEqual({ body: 'shared', read: [7], violations: [] });
+  });
+
+  it('opens it by the whole targets metadata where the repository has no index', async () => {
+    repository.answer = (path) => (path.includes('/indexes/') ? new Response(null, { status: 404 }) : undefined);
+    await browser.start().updates.update();
+    expect(await openedFor('shared.js')).toEqual({ body: 'shared', read: ['targets'], violations: [] });
+  });
+
+  it('A10 whose server has an index that other keys have signed goes by the targets metadata', async () => {
+    const name = [...repository.files.keys()].filter((path) => path.includes('/indexes/')).at(-1) ?? '';
+    const { signed } = JSON.parse(new TextDecoder().decode(repository.files.get(name))) as { signed: JsonObject };
+    repository.files.set(name, await signMetadata(signed, repository.signers.snapshot));
+    await browser.start().updates.update();
+    expect(await openedFor('shared.js')).toMatchObject({ body: 'shared', read: ['targets'] });
+  });
+});
+
 describe('a release that a page stays on', () => {
   const tab = { clientId: 'tab', request: { referrer: '' } };
 
@@ -75,11 +112,11 @@ describe('a release that a page stays on', () => {
     await release('two', { offline_seconds: 61 });
     await updates.update();
     await updates.activate();
-    const hashOf = (path: string) => first?.targets.get(path)?.hashes.sha256 ?? '';
+    const hashOf = async (path: string) => (await first?.targets.find(path))?.hashes.sha256 ?? '';
     const { releases: later, violations } = browser.start();
     await later.open();
     expect(later.active?.id).not.toBe(first?.id);
-    return { first, releases: later, violations, manifest: hashOf('vouchsafe.json'), page: hashOf('index.html') };
+    return { first, releases: later, violations, manifest: await hashOf('vouchsafe.json'), page: await hashOf('index.html') };
   }
 
   it('C14 that cannot be read is refused, not exchanged for another; its files are kept, and it is there again when it can be', async () => {
@@ -91,14 +128,14 @@ describe('a release that a page stays on', () => {
     repository.answer = (path) => (path.includes(manifest) ? new Response(null, { status: 500 }) : undefined);
     const keepFiles = vi.spyOn(Store.prototype, 'keepFiles');
     for (let time = 0; time < 2; time++) {
-      await expect(releases.ofRequest(tab, () => true)).rejects.toMatchObject({ code: 'storage' });
+      await expect(releases.ofRequest(tab, async () => true)).rejects.toMatchObject({ code: 'storage' });
       await releases.collect();
     }
     // Nobody can say which files those are.
     expect(keepFiles).not.toHaveBeenCalled();
     expect(await violations.list()).toMatchObject([{ code: 'unreachable', during: 'storage' }]);
     repository.answer = undefined;
-    expect((await releases.ofRequest(tab, () => true))?.id).toBe(first?.id);
+    expect((await releases.ofRequest(tab, async () => true))?.id).toBe(first?.id);
     unreadable.mockRestore();
     await releases.collect();
     expect(keepFiles.mock.calls.map(([wanted]) => wanted.has(page))).toEqual([true]);
@@ -108,9 +145,9 @@ describe('a release that a page stays on', () => {
     const { releases } = await withPinned();
     const back = { clientId: 'back', request: { referrer: '' } };
     await releases.pins.pin({ resultingClientId: 'back', request: { mode: 'navigate', url: SCOPE.href } }, '9-collected');
-    await expect(releases.ofRequest(back, () => true)).rejects.toMatchObject({ code: 'storage' });
+    await expect(releases.ofRequest(back, async () => true)).rejects.toMatchObject({ code: 'storage' });
     const stranger = { clientId: 'stranger', request: { referrer: '' } };
-    expect((await releases.ofRequest(stranger, () => true))?.id).toBe(releases.active?.id);
+    expect((await releases.ofRequest(stranger, async () => true))?.id).toBe(releases.active?.id);
   });
 });
 
@@ -129,12 +166,11 @@ describe('a store that comes back', () => {
     expect(releases.active).toBeUndefined();
     vi.spyOn(indexedDB, 'open').mockImplementation((...names) => open.apply(indexedDB, names));
     vi.setSystemTime(Date.now() + 60_000);
-    await expect
-      .poll(async () => {
-        await releases.open();
-        return releases.active?.files;
-      })
-      .toBe(3);
+    const files = async () => {
+      await releases.open();
+      return releases.active?.files;
+    };
+    await expect.poll(files, { timeout: 20_000 }).toBe(3);
   });
 });
 

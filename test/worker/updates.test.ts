@@ -55,8 +55,13 @@ function startedWorker() {
     onDamage,
   );
   const clients = { matchAll: async () => openClients };
-  const releases: Releases = new Releases(config, store, violations, clients, (file, consistentSnapshot) =>
-    files.read({ consistentSnapshot }, file),
+  const releases: Releases = new Releases(
+    config,
+    store,
+    violations,
+    clients,
+    (file, consistentSnapshot) => files.read({ consistentSnapshot }, file),
+    (...listed) => refresher().downloadTargetsMetadata(...listed),
   );
   const standDown = vi.fn(async () => {});
   const updates = new Updates({
@@ -284,26 +289,26 @@ describe('Updates', () => {
     await release('two');
     await updates.update();
     await updates.activate();
-    const hash = first?.targets.get('index.html')?.hashes.sha256 ?? '';
+    const hash = (await first?.targets.find('index.html'))?.hashes.sha256 ?? '';
     expect(await store.storedHashes()).toContain(hash);
     const event = { clientId: 'tab', request: { referrer: '' } };
-    expect((await releases.ofRequest(event, () => true))?.id).toBe(first?.id);
+    expect((await releases.ofRequest(event, async () => true))?.id).toBe(first?.id);
     // And in the next life of the worker.
     const later = startedWorker();
     await later.releases.open();
-    expect((await later.releases.ofRequest(event, () => true))?.id).toBe(first?.id);
+    expect((await later.releases.ofRequest(event, async () => true))?.id).toBe(first?.id);
 
     openClients = [];
     vi.setSystemTime(Date.now() + 11_000);
     await later.releases.collect();
     // A page that comes back, from the back/forward cache, is of that release all the same, and of no other when that is forgotten.
-    expect((await later.releases.ofRequest(event, () => true))?.id).toBe(first?.id);
+    expect((await later.releases.ofRequest(event, async () => true))?.id).toBe(first?.id);
     await release('three');
     await later.updates.update();
     await later.updates.activate();
-    await expect(later.releases.ofRequest(event, () => true)).rejects.toMatchObject({ code: 'storage' });
+    await expect(later.releases.ofRequest(event, async () => true)).rejects.toMatchObject({ code: 'storage' });
     const another = { clientId: 'another', request: { referrer: '' } };
-    expect((await later.releases.ofRequest(another, () => true))?.id).toBe(later.releases.active?.id);
+    expect((await later.releases.ofRequest(another, async () => true))?.id).toBe(later.releases.active?.id);
   });
 
   it('C8 gives away what nothing needs when there is no room, waits until the browser has it, and then refuses', async () => {
@@ -312,7 +317,7 @@ describe('Updates', () => {
     const files = (text: string) => ({ 'vouchsafe.json': JSON.stringify(rules), 'index.html': text, 'demand.js': 'demand' });
     await repository.release(files('two'));
     await updates.update();
-    const hash = releases.active?.targets.get('demand.js')?.hashes.sha256 ?? '';
+    const hash = (await releases.active?.targets.find('demand.js'))?.hashes.sha256 ?? '';
     const demand = new Map([[hash, new TextEncoder().encode('demand')]]);
     const waits: number[] = [];
     const { setTimeout: later } = globalThis;
@@ -358,9 +363,9 @@ describe('Updates', () => {
     const { updates, releases } = startedWorker();
     await repository.release(files('two'));
     await updates.update();
-    const hashIn = (path: string) => releases.active?.targets.get(path)?.hashes.sha256 ?? '';
-    const retired = hashIn('only-two.js');
-    const demand = hashIn('demand.js');
+    const hashIn = async (path: string) => (await releases.active?.targets.find(path))?.hashes.sha256 ?? '';
+    const retired = await hashIn('only-two.js');
+    const demand = await hashIn('demand.js');
     await store.saveFiles(new Map([[demand, new TextEncoder().encode('demand')]]));
     // Two stays as long as a page is on it.
     openClients = [{ id: 'page', url: scope.href, type: 'window' }];

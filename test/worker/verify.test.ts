@@ -30,7 +30,7 @@ async function threeReleases(): Promise<ReplyParts> {
   const { releases, updates } = parts;
   const use = async () => {
     const { active } = releases;
-    const file = active?.targets.get('used.js');
+    const file = await active?.targets.find('used.js');
     if (active && file) await parts.files.read(active, file);
   };
   for (const name of ['one', 'two', 'three']) {
@@ -108,7 +108,7 @@ it('everything that is stored is verified: of the staged release and of those th
 
 it('what the server has no more is named as not replaced, and the rest is', async () => {
   const parts = await threeReleases();
-  const hash = parts.releases.active?.targets.get('used.js')?.hashes.sha256 ?? '';
+  const hash = (await parts.releases.active?.targets.find('used.js'))?.hashes.sha256 ?? '';
   repository.answer = (path) => (path.includes(hash) ? new Response(null, { status: 404 }) : undefined);
   await damage((pack) => pack.slice(0, pack.length - 1));
   const { healed, failed } = await verify(parts);

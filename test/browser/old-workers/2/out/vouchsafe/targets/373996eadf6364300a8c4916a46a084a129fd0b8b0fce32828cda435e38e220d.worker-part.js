@@ -1,0 +1,1 @@
+self.part = 'imported script';

@@ -1,0 +1,3 @@
+import { dependency } from './dependency.js';
+
+self.postMessage(`module ${dependency}`);

@@ -1,0 +1,1 @@
+export const shared = 'a chunk of its own';
