@@ -1,13 +1,13 @@
 import type { StoredRelease } from '../messages/messages.js';
 import type { WorkerConfig } from '../release/config.js';
-import { type Activation, fileRule } from '../release/manifest.js';
+import type { Activation } from '../release/manifest.js';
 import type { Documents, ReleaseRecord, Store } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { FileDigest, TargetFile } from '../tuf/file.js';
 import { TargetsIndex } from '../tuf/targets-index.js';
 import { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { type Asking, type OpenClients, Pins } from './pins.js';
-import { hashesOf, type Release, releaseOf, renewed, restore, type Verified } from './release.js';
+import { hashesOf, isRequired, type Release, releaseOf, renewed, restore, type Verified } from './release.js';
 import { TargetFiles } from './target-files.js';
 import { type Download, fileKey } from './verified-files.js';
 import type { ViolationLog } from './violation-log.js';
@@ -329,25 +329,16 @@ export class Releases {
   /** Every release that is stored and can be opened: the active one, the staged one, then those that pages stay on, oldest first. */
   async stored(): Promise<{ readonly release: Release; readonly state: StoredRelease['state']; readonly clients: number }[]> {
     const { clients } = await this.pins.open();
-    const list: { release: Release; state: StoredRelease['state']; clients: number }[] = [];
-    const add = (release: Release | undefined, state: StoredRelease['state']) => {
-      if (release) list.push({ release, state, clients: clients.get(release.key) ?? 0 });
-    };
-    add(this.#active, 'active');
-    add(this.#staged, 'staged');
-    for (const key of [...clients.keys()].sort(byAge)) if (this.#others.has(key)) add(await this.get(key), 'pinned');
-    return list;
+    const keys = [...clients.keys()].filter((key) => this.#others.has(key)).sort(byAge);
+    const pinned = await Promise.all(keys.map(async (key) => [await this.get(key), 'pinned'] as const));
+    const all = [[this.#active, 'active'] as const, [this.#staged, 'staged'] as const, ...pinned];
+    return all.flatMap(([release, state]) => (release ? [{ release, state, clients: clients.get(release.key) ?? 0 }] : []));
   }
 
   /** The same for pages. */
   async list(): Promise<StoredRelease[]> {
     return (await this.stored()).map(({ release: { id, files, bytes }, ...more }) => ({ id, files, bytes, ...more }));
   }
-}
-
-function isRequired({ manifest }: Release, path: string): boolean {
-  const { keep, optional } = fileRule(manifest, path);
-  return keep === 'precache' && !optional;
 }
 
 /** Keys begin with the snapshot's version, but for those that the first worker stored. */
