@@ -142,16 +142,16 @@ function statusPage(): Plugin {
     enforce: 'post',
     transform: (code, id) => (id.endsWith('/src/status/main.ts') ? `import './style.css';${code}` : null),
     generateBundle(_options, bundle) {
-      // No text of the page goes over the end of a line.
-      let page = readFileSync('src/status/page.html', 'utf8').replaceAll(
-        /\n\s*| type="button"|<\/(?:th|tr|thead|tbody|p|body|html)>/g,
-        '',
-      );
+      // No text of the page goes over the end of a line, and no attribute that is one word needs its quotes.
+      let page = readFileSync('src/status/page.html', 'utf8')
+        .replaceAll(/\n\s*| type="button"|<\/(?:th|tr|thead|tbody|p|body|html)>/g, '')
+        .replaceAll(/(?<=<[^>]*=)"([\w-]+)"(?=[ >])/g, '$1');
       for (const [name, file] of Object.entries(bundle)) {
         const isScript = file.type === 'chunk';
-        // Vite signs its style sheets with a comment.
+        // Vite signs its style sheets with a comment, and prepares them for `light-dark()`, which this one does not use.
         const text = String(isScript ? file.code : file.source)
           .replace(/\/\*\$vite\$.*/, '')
+          .replaceAll(/--lightningcss-(light|dark):[^;]*;/g, '')
           .trim();
         if (/<\/|<!--/.test(text)) this.error(`${name} cannot stand in a page as it is.`);
         page = isScript ? `${page}<script>${text}</script>` : page.replace('</head>', () => `<style>${text}</style>`);

@@ -84,6 +84,8 @@ export interface ReleaseSummary {
 export interface Status {
   /** Changes each time the browser starts the worker. */
   readonly life: string;
+  /** Only there when the worker refuses nothing but what the manifest enforces, and reports the rest. */
+  readonly reportOnly?: boolean;
   readonly freshness: Freshness;
   /**
    * Until when the signers let the active release run without newer signatures, in milliseconds since 1970: its first expiry and the offline
@@ -125,7 +127,7 @@ export type UpdateResult =
   /** Refused or unreachable; what ran before still runs. */
   | { readonly outcome: 'failed'; readonly refusal: Refusal; readonly freshness: Freshness };
 
-/** How checking every stored file of the active release ended. */
+/** How checking every stored file ended: of the active release, the staged one and those that pages stay on. */
 export interface VerifyResult {
   readonly files: number;
   readonly bytes: number;
@@ -154,7 +156,7 @@ export type Request =
   | { readonly vouchsafe: 'activate' }
   /** From now on activate like this, whatever the manifest says; undefined: as the manifest says. */
   | { readonly vouchsafe: 'policy'; readonly activation: Activation | undefined }
-  /** Hash every stored file of the active release, and heal. */
+  /** Hash every stored file of every release, and heal. */
   | { readonly vouchsafe: 'verify' }
   /** Compare the worker script on the server with the signed one. */
   | { readonly vouchsafe: 'vet' }

@@ -49,7 +49,7 @@ Example:
  */
 export function addDeliveryOptions(command: Command): void {
   command
-    .option('--csp', 'a strict content security policy for each page, with the hashes of the code in it')
+    .option('--csp', 'a strict content security policy for every file, with the hashes of the code in it')
     .option('--csp-file <file>', 'the same, but as a JSON file says: { "trustedTypes", "extend", "reportOnly" }')
     .addOption(
       new Option(

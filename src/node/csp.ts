@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { HeaderRule } from '../release/manifest.js';
-import { type InlineCode, inlineCode } from './inline-code.js';
+import { htmlOf, type InlineCode, inlineCode } from './inline-code.js';
 import { PublisherError } from './publisher-error.js';
 import { contentType, extensionOf } from './release-manifest.js';
+import { isPage } from './scan-folder.js';
 
 /** What a generated content security policy may say beyond the strict one. */
 export interface CspOptions {
@@ -18,7 +19,7 @@ export interface CspOptions {
 export interface PolicySources {
   /** Target paths. */
   readonly paths: readonly string[];
-  /** The pages among them, with their text; undefined when it is not UTF-8. */
+  /** Those that can have code inside of them (`isDocument`), with their text; undefined when it is not UTF-8. */
   readonly pages: ReadonlyMap<string, string | undefined>;
   /** Target paths by the URL on another origin that they are served for. */
   readonly external: ReadonlyMap<string, string>;
@@ -59,7 +60,9 @@ const STRICT: readonly (readonly [string, readonly string[]])[] = [
 // Directives that take over from default-src as soon as they are there, so they begin with what it allows.
 const FETCH_DIRECTIVES = ['media-src', 'script-src-elem', 'script-src-attr', 'style-src-elem', 'style-src-attr', 'child-src'];
 const CODE = /^(script-src(-elem|-attr)?|worker-src)$/;
-const OPENS_CODE = /^(blob:|data:|filesystem:|\*|https?:|'unsafe-inline')$/i;
+/** Whole schemes, any host, and keywords. A nonce, too: it stands in a signed header that is the same for everybody, so whoever injects knows it. */
+const OPENS_CODE =
+  /^([a-z][a-z\d+.-]*:$|([a-z][a-z\d+.-]*:\/\/)?\*(?![^:/])|'(unsafe-inline|unsafe-eval|strict-dynamic|nonce-.*)'$)/i;
 const TYPES_OF_DIRECTIVES: readonly (readonly [RegExp, string])[] = [
   [/^text\/javascript/, 'script-src'],
   [/^text\/css/, 'style-src'],
@@ -67,8 +70,21 @@ const TYPES_OF_DIRECTIVES: readonly (readonly [RegExp, string])[] = [
   [/^font\//, 'font-src'],
 ];
 
+/** Patterns tell upper from lower case. */
+const IMAGE = /\.svg$/;
+const XHTML = /\.xht(ml)?$/i;
+
 /**
- * Makes a strict content security policy for each page, from what is in it, and for each script.
+ * Whether a file can have code inside of it that runs when a browser opens it.
+ *
+ * @param path target path
+ */
+export function isDocument(path: string): boolean {
+  return isPage(path) || XHTML.test(path) || /\.svg$/i.test(path);
+}
+
+/**
+ * Makes a strict content security policy for every file, and one of its own for each that has code inside of it.
  *
  * @param sources the files
  * @param options how it differs from the strict one
@@ -80,21 +96,28 @@ export function policies(sources: PolicySources, options: CspOptions): Policies 
   const name = options.reportOnly === true ? 'content-security-policy-report-only' : 'content-security-policy';
   const rule = (path: string, policy: string): HeaderRule => ({ path, set: { [name]: policy } });
   const plain = policy(base(sources, options), undefined, options);
-  // A dedicated worker, and a shared one, has the policy of its own script's response and not of the page that started it: without one it could load code
-  // from anywhere. Nothing is inline in a script, so there are no hashes.
-  const isScript = (path: string): boolean => contentType(extensionOf(path)).startsWith('text/javascript');
-  const patterns = sources.paths.filter((path) => isScript(path) || sources.pages.has(path)).map(patternOf);
-  const rules = [...new Set(patterns)].sort().map((pattern) => rule(pattern, plain));
+  // Whatever it is: a frame makes a document of every file, in which the page around it can put what it likes, and a worker has the policy of its own
+  // script's response and not of the page that started it.
+  const rules = [rule('**', plain)];
   const warnings: string[] = [];
+  const codes = new Map<string, InlineCode>();
   for (const [path, text] of sources.pages) {
-    if (text === undefined) {
-      warnings.push(`The page ${path} is not UTF-8, so code inside of it gets no hash and does not run; save it as UTF-8.`);
-      continue;
-    }
-    const code = inlineCode(text);
+    if (text !== undefined) codes.set(path, inlineCode(XHTML.test(path) ? htmlOf(text) : text));
+    else warnings.push(`The page ${path} is not UTF-8, so code inside of it gets no hash and does not run; save it as UTF-8.`);
+  }
+  // Drawing programs put styles into each image: one rule instead of hashes for all of them. No style of an image is a way to run code.
+  const { extend } = options;
+  const forImages = { ...options, extend: { ...extend, 'style-src': [...(extend?.['style-src'] ?? []), "'unsafe-inline'"] } };
+  const isStyled = [...codes].some(
+    ([path, { styles, styleAttributes }]) => IMAGE.test(path) && styles.length + styleAttributes.length > 0,
+  );
+  const ofImages = isStyled ? policy(base(sources, forImages), undefined, forImages) : plain;
+  if (ofImages !== plain) rules.push(rule('**/*.svg', ofImages));
+  for (const [path, code] of codes) {
     warnings.push(...codeWarnings(path, code, sources.external));
-    const own = policy(base(sources, options), code, options);
-    if (own === plain) continue;
+    const [general, own] = isStyled && IMAGE.test(path) ? ([ofImages, forImages] as const) : ([plain, options] as const);
+    const specific = policy(base(sources, own), code, own);
+    if (specific === general) continue;
     // The rule names one file; a star in it would name others.
     if (path.includes('*')) {
       throw new PublisherError(
@@ -102,7 +125,7 @@ export function policies(sources: PolicySources, options: CspOptions): Policies 
         `${path} has code inside of it that its policy must name, and a * in its name; change one of the two.`,
       );
     }
-    rules.push(rule(path, own));
+    rules.push(rule(path, specific));
   }
   return { rules, warnings };
 }
@@ -174,11 +197,6 @@ function join(directives: ReadonlyMap<string, readonly string[]>): string {
 
 function hashOf(text: string): string {
   return `'sha256-${createHash('sha256').update(text, 'utf8').digest('base64')}'`;
-}
-
-/** All files of an extension, in whatever folder. */
-function patternOf(path: string): string {
-  return `**/*${/\.[^./]+$/.exec(path)?.[0] ?? ''}`;
 }
 
 /** A URL as a source expression, which has neither query nor the two characters that end one. */

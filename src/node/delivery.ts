@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { FileRule, HeaderRule } from '../release/manifest.js';
 import { PACKS_FOLDER } from '../release/packs.js';
-import { type CspOptions, closedPolicy, policies } from './csp.js';
+import { type CspOptions, closedPolicy, isDocument, policies } from './csp.js';
 import { checkExternal } from './external.js';
 import { PublisherError } from './publisher-error.js';
 import { chooseFallback, type ServingOptions } from './release-manifest.js';
@@ -18,7 +18,7 @@ export type Delivery =
 
 /** How the app reaches browsers, and what its pages may do there. */
 export interface DeliveryOptions {
-  /** Makes a content security policy for each page: the strict one, or one that differs from it as said. */
+  /** Makes a content security policy for every file: the strict one, or one that differs from it as said. */
   readonly csp?: boolean | CspOptions | undefined;
   /** `strict` by default. */
   readonly delivery?: Delivery | undefined;
@@ -148,7 +148,8 @@ async function policiesOf(
   const texts = new Map<string, string | undefined>();
   for (const { path, file } of files) {
     // TextDecoder, not `toString`: a browser passes over the byte order mark as well.
-    if (isPage(path)) texts.set(path, otherEncoding.includes(path) ? undefined : new TextDecoder().decode(await readFile(file)));
+    if (isDocument(path))
+      texts.set(path, otherEncoding.includes(path) ? undefined : new TextDecoder().decode(await readFile(file)));
   }
   const sources = {
     paths: files.map(({ path }) => path),

@@ -24,6 +24,14 @@ const RUNS =
   /^(|module|importmap|speculationrules|(text|application)\/(x-)?(java|ecma)script|text\/(javascript1\.[0-5]|jscript|livescript))$/;
 const HANDLER = /^on[a-z]+$/;
 const SCRIPT_URL = /^\s*j\s*a\s*v\s*a\s*s\s*c\s*r\s*i\s*p\s*t\s*:/i;
+/** Of XML, which has no others. */
+const ENTITIES = new Map([
+  ['lt', '<'],
+  ['gt', '>'],
+  ['amp', '&'],
+  ['quot', '"'],
+  ['apos', "'"],
+]);
 const URL_ATTRIBUTES = ['href', 'src', 'action', 'formaction', 'xlink:href'];
 
 /**
@@ -36,6 +44,28 @@ export function inlineCode(text: string): InlineCode {
   const found = { scripts: [], styles: [], styleAttributes: [], handlers: [], scriptUrls: [], linked: [] };
   visit(parse(text), found);
   return found;
+}
+
+/**
+ * An XHTML page as HTML that has the same code in it: there scripts are texts with entities and CDATA sections, and an element may end where it begins.
+ *
+ * @param text the page
+ * @returns text for `inlineCode`
+ */
+export function htmlOf(text: string): string {
+  return text.replace(
+    /<(script|style|title|textarea|iframe)\b((?:"[^"]*"|'[^']*'|(?!\/>)[^>"'])*)(?:\/>|>(.*?)<\/\1\s*>)/gs,
+    (_, name, attributes, content = '') => `<${name}${attributes}>${textOfXml(content)}</${name}>`,
+  );
+}
+
+function textOfXml(content: string): string {
+  return content.replace(/<!\[CDATA\[(.*?)\]\]>|&(?:(\w+)|#(\d+)|#x([\da-f]+));/gis, (all, cdata, name, decimal, hex) => {
+    if (cdata !== undefined) return cdata;
+    if (name !== undefined) return ENTITIES.get(name) ?? all;
+    const code = decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal);
+    return code > 0x10ffff ? all : String.fromCodePoint(code);
+  });
 }
 
 type Found = { -readonly [Name in keyof InlineCode]: InlineCode[Name][number][] };

@@ -17,7 +17,7 @@ export function showStatus(status: Status): void {
   const [heading, sentence] = FRESHNESS[status.freshness];
   byId('now').className = status.freshness;
   byId('state').textContent = heading;
-  byId('sentence').textContent = sentence;
+  byId('sentence').textContent = status.reportOnly ? `Report-only: nothing is refused but what is enforced. ${sentence}` : sentence;
   byId('roles').replaceChildren(...ROLES.map((role) => roleRow(role, status[role], status.keys[role])));
   const { releases, storage, violations, offlineUntil } = status;
   byId('releases').replaceChildren(...releases.map((release) => releaseRow(release, status.pinned)));

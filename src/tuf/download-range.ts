@@ -1,5 +1,6 @@
 import { type CacheMode, Download, type DownloadLimits, type FetchFunction } from './download.js';
 import { freeMemory } from './free-memory.js';
+import { LOOKED_AT } from './html-answer.js';
 
 /**
  * Downloads a file or a part of it, in pieces of the caller's choice, at the caller's pace. The limits hold for each piece and only while it is
@@ -18,6 +19,7 @@ export class RangeDownload {
   /** The part of it that is not used yet. */
   #rest: Uint8Array | undefined;
   #status: number | undefined;
+  #head: Uint8Array = new Uint8Array();
 
   /**
    * Asks for nothing yet, but the first piece must be asked for at once: the clock runs.
@@ -43,6 +45,11 @@ export class RangeDownload {
     return this.#status === 200;
   }
 
+  /** How the answer begins, as far as it came with the first packet: a page that is no file says there what it is. */
+  get head(): Uint8Array {
+    return this.#head;
+  }
+
   /**
    * The next piece. One at a time. After a throw nothing more comes.
    *
@@ -60,6 +67,8 @@ export class RangeDownload {
         if (!this.#rest) this.#piece = await this.#download.read();
         const came = this.#rest ?? this.#piece;
         if (!came) return bytes.subarray(0, Math.max(0, position));
+        // A copy: the packet's memory is freed below.
+        if (this.#head.length === 0) this.#head = came.slice(0, LOOKED_AT);
         const used = came.subarray(Math.max(0, -position), length - position);
         bytes.set(used, Math.max(0, position));
         this.#rest = position + came.length > length ? came.subarray(length - position) : undefined;

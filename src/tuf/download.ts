@@ -1,4 +1,5 @@
 import { type ErrorFacts, VouchsafeError } from './errors.js';
+import { htmlIn } from './html-answer.js';
 import type { Limits } from './limits.js';
 
 /** The part of the web's `ReadableStream` that is used. */
@@ -70,6 +71,7 @@ export async function download(
           url,
           expected,
           actual: `at least ${length} bytes`,
+          diagnosis: htmlIn(concat(chunks, length)) ?? 'unknown bytes',
         });
       }
     }

@@ -1,5 +1,6 @@
 import { type CacheMode, download, type FetchFunction } from './download.js';
 import { type ErrorFacts, VouchsafeError, withFacts } from './errors.js';
+import { noJsonIn } from './html-answer.js';
 import type { Limits } from './limits.js';
 
 /** What is asked for, and what it takes to be accepted. */
@@ -110,11 +111,14 @@ export class Mirrors {
     const ahead = this.#ahead?.url === url ? this.#ahead : undefined;
     if (ahead) this.#ahead = undefined;
     const ask = async (mode: CacheMode): Promise<{ readonly value: T } | VouchsafeError> => {
+      let bytes: Uint8Array | undefined;
       try {
         const early = mode === cache ? ahead?.bytes : undefined;
-        return { value: await take(await (early ?? download(this.#fetch, url, maxLength, this.#limits, expected, mode))) };
+        bytes = await (early ?? download(this.#fetch, url, maxLength, this.#limits, expected, mode));
+        return { value: await take(bytes) };
       } catch (thrown) {
-        const error = withFacts(thrown, { ...facts, url });
+        const diagnosis = (thrown as VouchsafeError).code === 'malformed' && bytes && noJsonIn(bytes);
+        const error = withFacts(thrown, { ...facts, url, ...(diagnosis && { diagnosis }) });
         if (error instanceof VouchsafeError) return error;
         throw error;
       }

@@ -44,7 +44,10 @@ export interface RegisterOptions extends WorkerLocation {
   readonly activation?: Activation;
   /** When to look for a newer release; `false`: only at navigations and when `update()` is called. */
   readonly look?: LookOptions | false;
-  /** What happens when the worker was replaced by one that was not signed: the page locks (the default), or there is only the event. */
+  /**
+   * What happens when the worker was replaced by one that was not signed: the page locks (the default), or there is only the event (the default when
+   * the worker only reports).
+   */
   readonly replaced?: 'lock' | 'report';
   /** Whether to ask the browser, once a release is active, not to evict what is stored. Firefox asks the person. `true` by default. */
   readonly persist?: boolean;
@@ -79,7 +82,7 @@ export interface Vouchsafe extends EventTarget {
   activate(): Promise<ReleaseSummary | undefined>;
   /** Makes the staged release, if any, the active one and loads this page again, with it. */
   reload(): Promise<void>;
-  /** Hashes every stored file of the active release, and replaces what is damaged. The event `verifying` tells how far it is. */
+  /** Hashes every stored file, of every release that is stored, and replaces what is damaged. The event `verifying` tells how far it is. */
   verify(): Promise<VerifyResult>;
   addEventListener<Type extends keyof VouchsafeEventMap>(
     type: Type,
@@ -120,6 +123,8 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   #toldStaged: string | undefined;
   /** As the worker said when the page began: who takes over from it would name another, or none. */
   #reportsTo: ReportsTo | undefined;
+  /** Whether the worker that was there when the page began said that it only reports: who takes over from it could say so not to lock the page. */
+  #isReportOnly = false;
 
   constructor(connection: Connection, options: RegisterOptions, isPastTheWorker: boolean) {
     super();
@@ -178,8 +183,10 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   }
 
   async #askStatus(): Promise<Status> {
+    const asked = this.registration.active;
     const status = await this.status();
-    const { reporting, active } = status;
+    const { reporting, active, reportOnly = false } = status;
+    if (asked === this.registration.active) this.#isReportOnly = reportOnly;
     if (reporting !== undefined) this.#reportsTo = { url: reporting, release: active?.id ?? '' };
     return status;
   }
@@ -237,7 +244,8 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   }
 
   #lock(violation: Violation): void {
-    if (this.#end.signal.aborted || this.#options.replaced === 'report') return;
+    const { replaced = this.#isReportOnly ? 'report' : 'lock' } = this.#options;
+    if (this.#end.signal.aborted || replaced === 'report') return;
     this.#end.abort();
     lockPage(violation);
     // Afterwards: locking stops what the page is loading. And by itself: the worker that reports otherwise is on its way out.

@@ -114,7 +114,8 @@ async function purposeOf(wanted: Purpose, { isEmbedded }: AnswerParts): Promise<
   return wanted === 'frame' && (await isEmbedded()) ? 'document' : wanted;
 }
 
-function isStatusPage({ url }: Request, scope: URL): boolean {
+/** Whether a request is for the status page, which is shown also when no other page is. */
+export function isStatusPage({ url }: Request, scope: URL): boolean {
   const page = new URL(STATUS_PAGE, scope);
   return [page.pathname, new URL('.', page).pathname].includes(new URL(url).pathname);
 }

@@ -1,7 +1,7 @@
 import type { Chunks } from '../release/manifest.js';
 import type { CacheMode } from '../tuf/download.js';
 import type { RangeDownload } from '../tuf/download-range.js';
-import { VouchsafeError, withFacts } from '../tuf/errors.js';
+import { type Diagnosis, VouchsafeError, withFacts } from '../tuf/errors.js';
 import { checkFile } from '../tuf/file.js';
 
 /** Chunks asked for in one request. */
@@ -19,6 +19,8 @@ export interface ChunkPorts {
   readonly mirrors: number;
   /** Begins a download of the bytes from `start` to `end`, both included, from the mirror with this number. */
   download(mirror: number, start: number, end: number, cache: CacheMode): RangeDownload;
+  /** Says what came instead of the chunk with this number; `head` is how the whole answer begins. */
+  diagnose(bytes: Uint8Array, index: number, head: Uint8Array): Promise<Diagnosis>;
   /** Told of a mirror whose answer was refused, when another's was not. */
   onMirrorFailure(error: unknown): void;
   /** Told what was wrong with the store, or with what is stored, before it is replaced. */
@@ -60,7 +62,7 @@ export class ChunkSource {
    * One chunk, checked. A chunk from the repository that is not the signed one is asked for once more, past the HTTP cache.
    *
    * @param index from 0; best in order
-   * @throws `mismatch` and the codes of a download
+   * @throws `mismatch` with a diagnosis, and the codes of a download
    */
   readonly read = (index: number): Promise<Uint8Array> => {
     // One after the other: two that are read ahead come from the same download.
@@ -126,7 +128,10 @@ export class ChunkSource {
         this.#run = { download, next: index, end };
       }
       const run = this.#run;
-      const bytes = await this.#checked(await run.download.next(this.#lengthOf(index)), index);
+      const bytes = await run.download.next(this.#lengthOf(index));
+      await this.#checked(bytes, index).catch(async (error) => {
+        throw withFacts(error, { diagnosis: await this.#ports.diagnose(bytes, index, run.download.head) });
+      });
       run.next++;
       // A server that sends the whole file is not asked again for what it sends anyway.
       if (run.next > (run.download.isWhole ? this.#last : run.end - 1)) this.#endRun();

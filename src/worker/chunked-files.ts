@@ -1,36 +1,42 @@
-import { fileRule } from '../release/manifest.js';
+import { fileRule, headersFor } from '../release/manifest.js';
 import type { Store } from '../store/store.js';
 import type { CacheMode } from '../tuf/download.js';
 import { RangeDownload } from '../tuf/download-range.js';
 import type { TargetFile } from '../tuf/file.js';
+import { htmlIn } from '../tuf/html-answer.js';
 import { targetLocation } from '../tuf/layout.js';
 import { DEFAULT_LIMITS } from '../tuf/limits.js';
 import { ChunkSource } from './chunk-source.js';
-import type { Piece, Release } from './release.js';
+import { diagnose } from './diagnosis.js';
+import { type Piece, piecesOf, type Release } from './release.js';
 import { fileKey } from './verified-files.js';
 
 /** The large files of a release, whose chunks are signed one by one. */
 export class ChunkedFiles {
   readonly #store: Store;
   readonly #targets: () => readonly string[];
+  readonly #older: (path: string) => Promise<readonly string[]>;
   readonly #onDamage: (error: unknown) => void;
   readonly #onMirrorFailure: (error: unknown) => void;
 
   /**
    * @param store where chunks are kept
    * @param targets gives the absolute URLs of the targets folder, with a trailing slash, in the order to ask them
+   * @param older the hashes that other releases have under a target path, of files and of chunks, to recognise them by
    * @param onDamage told of what was wrong with the store
    * @param onMirrorFailure told of a server whose answer was refused, when another's was not
    */
   constructor(
     store: Store,
     targets: () => readonly string[],
+    older: (path: string) => Promise<readonly string[]>,
     onDamage: (error: unknown) => void,
     onMirrorFailure: (error: unknown) => void,
   ) {
     this.#onMirrorFailure = onMirrorFailure;
     this.#store = store;
     this.#targets = targets;
+    this.#older = older;
     this.#onDamage = onDamage;
   }
 
@@ -69,8 +75,10 @@ export class ChunkedFiles {
     }
   }
 
-  #open({ manifest, consistentSnapshot }: Release, file: TargetFile, end: number, isKept: boolean): ChunkSource {
+  #open(release: Release, file: TargetFile, end: number, isKept: boolean): ChunkSource {
+    const { manifest, consistentSnapshot } = release;
     const chunks = manifest.chunks.get(file.path) ?? { size: file.length, sha256: [] };
+    const pieces = piecesOf(release, file);
     const mirrors = this.#targets();
     const name = targetLocation(file, consistentSnapshot);
     const ports = {
@@ -88,6 +96,16 @@ export class ChunkedFiles {
           DEFAULT_LIMITS,
           cache === 'default' && !consistentSnapshot ? 'no-cache' : cache,
         ),
+      diagnose: async (bytes: Uint8Array, index: number, head: Uint8Array) => {
+        const piece = pieces[index] ?? file;
+        const older = await this.#older(file.path);
+        const type = headersFor(manifest, file.path).get('content-type') ?? '';
+        const known = (hash: string) => older.includes(hash) && !chunks.sha256.includes(hash);
+        const diagnosis = await diagnose(bytes, piece, type, known);
+        // A server without ranges sends the whole of whatever it sends, of which this piece may be the middle, or beyond the end.
+        const html = type.includes('html') || diagnosis === 'older release' ? undefined : htmlIn(head);
+        return html ?? (diagnosis === 'empty' && head.length > 0 ? 'truncated' : diagnosis);
+      },
       onDamage: this.#onDamage,
       onMirrorFailure: this.#onMirrorFailure,
     };

@@ -1,10 +1,11 @@
 import type { Chunks } from '../release/manifest.js';
 import type { Diagnosis } from '../tuf/errors.js';
 import { checkFile, describe, type FileDigest, type TargetFile } from '../tuf/file.js';
+import { htmlIn } from '../tuf/html-answer.js';
 
 /** Bytes. Larger files are not tried out in other forms. */
 const LARGEST = 2 ** 22;
-/** Characters at the start and the end that are looked at with patterns. An attacker chooses them, and patterns may take the square of it. */
+/** Characters at the end that are looked at with patterns. An attacker chooses them, and patterns may take the square of it. */
 const LOOKED_AT = 2 ** 13;
 const CARRIAGE_RETURN = 13;
 const LINE_FEED = 10;
@@ -44,26 +45,17 @@ export async function diagnose(
     if (await anyFits(withOtherEnds(bytes), target)) return 'byte order mark or final line break differs';
   }
   const text = new TextDecoder().decode(bytes.subarray(0, LARGEST));
-  const head = text.slice(0, LOOKED_AT);
   const isShorter = bytes.length < target.length;
-  const isHtml = /^<(!doctype html|html|head|body|meta|title|script)\b/i.test(head.replace(/<!--.*?-->/gs, '').trimStart());
+  const html = htmlIn(bytes);
   const isSignedHtml = contentType.includes('html');
   // An app may have a page to sign in itself; altered by a CDN it has about the length that was signed.
   const isOwn = isSignedHtml && bytes.length > target.length / 2 && bytes.length < target.length * 2;
-  if (isHtml && !isOwn && isLogin(head)) return 'login page';
-  if (isHtml && !isSignedHtml) return 'HTML instead of the file';
+  if (html === 'login page' && !isOwn) return html;
+  if (html && !isSignedHtml) return 'HTML instead of the file';
   const isText = /^text\/|json|xml|javascript/.test(contentType) && !text.includes('\0');
   const isCut = chunks ? await startsWith(bytes, chunks) : !(isText && /[>}\])*;]\s*$/.test(text.slice(-LOOKED_AT)));
   if (isShorter && isCut) return 'truncated';
   return isText ? 'rewritten text, as by a CDN that minifies or injects' : 'unknown bytes';
-}
-
-/** A page that asks for a password, or leads to one that will. */
-function isLogin(text: string): boolean {
-  return (
-    /<input\b[^>]*\btype\s*=\s*["']?password/i.test(text) ||
-    /(http-equiv\s*=\s*["']?refresh\b|\blocation\b)[^>]*(log-?in|log-?on|sign-?in|portal|auth\b|sso\b)/i.test(text)
-  );
 }
 
 async function anyFits(variants: readonly Uint8Array[], target: FileDigest): Promise<boolean> {

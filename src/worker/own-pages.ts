@@ -1,9 +1,11 @@
-import { RESET_PAGE, STATUS_DATA } from '../release/config.js';
+import { REPOSITORY_FOLDER, RESET_PAGE, STATUS_DATA, STATUS_PAGE } from '../release/config.js';
+import { escapeHtml, plainPage } from './plain-page.js';
 import { type ReplyParts, statusFor } from './replies.js';
 import { isConfirmed, resetPage } from './reset-page.js';
 
 /**
- * Answers for the addresses under the scope that are the worker's own: its status as data, and where a person resets the app.
+ * Answers for the addresses under the scope that are the worker's own: its status as data, and where a person resets the app. While there is no
+ * release, which brings the status page, that one, too: it is wanted then.
  *
  * @param event the request
  * @param parts what they are made from
@@ -11,13 +13,25 @@ import { isConfirmed, resetPage } from './reset-page.js';
  */
 export async function answerOwnPage(event: FetchEvent, parts: ReplyParts): Promise<Response | undefined> {
   const { request } = event;
-  const { scope, standDown } = parts;
+  const { scope, standDown, releases, updates } = parts;
   const url = new URL(request.url);
   const path = url.origin === scope.origin && url.pathname.startsWith(scope.pathname) && url.pathname.slice(scope.pathname.length);
+  const status = async (): Promise<string> =>
+    JSON.stringify(await statusFor(event.clientId, parts, (work) => event.waitUntil(work)), null, 1);
   if (path === STATUS_DATA) {
-    const status = await statusFor(event.clientId, parts, (work) => event.waitUntil(work));
     const headers = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' };
-    return new Response(JSON.stringify(status, null, 1), { headers });
+    return new Response(await status(), { headers });
+  }
+  if ((path === STATUS_PAGE || path === REPOSITORY_FOLDER) && request.destination === 'document') {
+    await releases.open();
+    if (!releases.active) await updates.update();
+    if (releases.active) return undefined;
+    const text = escapeHtml(await status());
+    return plainPage(
+      200,
+      'Status of this site’s checks',
+      `<p>No release is there yet. <a href="">Look again</a>, or <a href="${escapeHtml(scope.href + RESET_PAGE)}">Reset this site…</a><pre style="white-space:pre-wrap;overflow-wrap:anywhere">${text}</pre>`,
+    );
   }
   // Not in a frame, where another page could make a person press the button without seeing it.
   if (path !== RESET_PAGE || request.destination !== 'document') return undefined;

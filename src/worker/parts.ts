@@ -31,8 +31,8 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
   const store: Store = new Store(scope.href, (error) => onDamage(error));
   const violations = new ViolationLog(store, announce);
   const reporter = new Reporter(scope, {
-    unreported: () => store.unreported(),
-    markReported: (keys) => store.markReported(keys),
+    unreported: () => violations.unreported(),
+    markReported: (keys) => violations.markReported(keys),
     lot: () => store.lot(),
   });
   const report = async (): Promise<void> => {
@@ -53,7 +53,13 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
       isEager: true,
     });
   const files = new VerifiedFiles(store, refresher, (path) => releases.older(path), onDamage);
-  const chunks = new ChunkedFiles(store, () => urls(config.targets, scope), onDamage, onMirrorFailure);
+  const chunks = new ChunkedFiles(
+    store,
+    () => urls(config.targets, scope),
+    (path) => releases.olderHashes(path),
+    onDamage,
+    onMirrorFailure,
+  );
   const releases: Releases = new Releases(
     config,
     store,

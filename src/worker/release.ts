@@ -129,6 +129,12 @@ export async function hashesOf(
     .flatMap((target) => piecesOf(release, target).map(fileKey));
 }
 
+/** Whether a release cannot run without a file. */
+export function isRequired({ manifest }: Release, path: string): boolean {
+  const { keep, optional } = fileRule(manifest, path);
+  return keep === 'precache' && !optional;
+}
+
 /** The role of a release that expires first. */
 export function firstToExpire({ trusted }: Release): { role: string; version: number; expires: number } {
   const roles = Object.entries(trusted).map(([role, { version, expires }]) => ({ role, version, expires }));

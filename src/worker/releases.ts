@@ -1,15 +1,15 @@
 import type { StoredRelease } from '../messages/messages.js';
 import type { WorkerConfig } from '../release/config.js';
-import { type Activation, fileRule } from '../release/manifest.js';
+import type { Activation } from '../release/manifest.js';
 import type { Documents, ReleaseRecord, Store } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { FileDigest, TargetFile } from '../tuf/file.js';
 import { TargetsIndex } from '../tuf/targets-index.js';
 import { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { type Asking, type OpenClients, Pins } from './pins.js';
-import { hashesOf, type Release, releaseOf, renewed, restore, type Verified } from './release.js';
+import { hashesOf, isRequired, type Release, releaseOf, renewed, restore, type Verified } from './release.js';
 import { TargetFiles } from './target-files.js';
-import type { Download } from './verified-files.js';
+import { type Download, fileKey } from './verified-files.js';
 import type { ViolationLog } from './violation-log.js';
 
 const ACTIVATIONS: readonly (string | undefined)[] = ['navigation', 'prompt', 'immediate'] satisfies Activation[];
@@ -191,6 +191,13 @@ export class Releases {
     return found.filter((file) => file !== undefined);
   }
 
+  /** The hashes of these, and those of their chunks as far as this life has opened their releases. */
+  async olderHashes(path: string): Promise<string[]> {
+    const opened = await Promise.all([this.#active, ...this.#restored.values()]);
+    const chunks = opened.flatMap((release) => release?.manifest.chunks.get(path)?.sha256 ?? []);
+    return [...(await this.older(path)).map(fileKey), ...chunks];
+  }
+
   /** By the metadata alone: a manifest may have to be downloaded, and a download asks for this. */
   #otherTargets(key: string, record: ReleaseRecord): Promise<TargetFiles | undefined> {
     const known =
@@ -343,24 +350,18 @@ export class Releases {
   }
 
   /** Every release that is stored and can be opened: the active one, the staged one, then those that pages stay on, oldest first. */
-  async list(): Promise<StoredRelease[]> {
+  async stored(): Promise<{ readonly release: Release; readonly state: StoredRelease['state']; readonly clients: number }[]> {
     const { clients } = await this.pins.open();
-    const list: StoredRelease[] = [];
-    const add = (release: Release | undefined, state: StoredRelease['state']) => {
-      if (!release) return;
-      const { id, files, bytes } = release;
-      list.push({ id, files, bytes, state, clients: clients.get(release.key) ?? 0 });
-    };
-    add(this.#active, 'active');
-    add(this.#staged, 'staged');
-    for (const key of [...clients.keys()].sort(byAge)) if (this.#others.has(key)) add(await this.get(key), 'pinned');
-    return list;
+    const keys = [...clients.keys()].filter((key) => this.#others.has(key)).sort(byAge);
+    const pinned = await Promise.all(keys.map(async (key) => [await this.get(key), 'pinned'] as const));
+    const all = [[this.#active, 'active'] as const, [this.#staged, 'staged'] as const, ...pinned];
+    return all.flatMap(([release, state]) => (release ? [{ release, state, clients: clients.get(release.key) ?? 0 }] : []));
   }
-}
 
-function isRequired({ manifest }: Release, path: string): boolean {
-  const { keep, optional } = fileRule(manifest, path);
-  return keep === 'precache' && !optional;
+  /** The same for pages. */
+  async list(): Promise<StoredRelease[]> {
+    return (await this.stored()).map(({ release: { id, files, bytes }, ...more }) => ({ id, files, bytes, ...more }));
+  }
 }
 
 /** Keys begin with the snapshot's version, but for those that the first worker stored. */

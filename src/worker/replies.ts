@@ -4,7 +4,7 @@ import type { AnswerParts } from './answerer.js';
 import { offlineUntil } from './freshness.js';
 import { toRefusal } from './refusal.js';
 import { type Extend, summaryOf } from './updates.js';
-import { verifyRelease } from './verify.js';
+import { verifyReleases } from './verify.js';
 import { vet } from './vet.js';
 import type { Announce } from './violation-log.js';
 
@@ -59,7 +59,12 @@ async function valueFor(request: Request, client: string, parts: ReplyParts, ext
     case 'verify':
       await releases.open();
       if (!releases.active) throw new VouchsafeError('not-found', 'No release is there yet.');
-      return verifyRelease(releases.active, files, chunks, (progress) => void announce({ vouchsafe: 'verifying', progress }));
+      return verifyReleases(
+        (await releases.stored()).map(({ release }) => release),
+        files,
+        chunks,
+        (progress) => void announce({ vouchsafe: 'verifying', progress }),
+      );
     case 'vet':
       await releases.open();
       return vet(parts);
@@ -87,7 +92,7 @@ const PAGES_REPORT: ReadonlySet<string> = new Set(['foreign-registration', 'unco
  * @param extend keeps the worker alive for what goes on in the background
  */
 export async function statusFor(client: string, parts: ReplyParts, extend: Extend): Promise<Status> {
-  const { releases, updates, violations, life, reportsTo } = parts;
+  const { config, releases, updates, violations, life, reportsTo } = parts;
   await releases.open();
   // Whether expired metadata means stale or frozen, only the repository can say.
   if (updates.freshness() === 'stale' && !updates.failure) await updates.refresh(extend);
@@ -99,6 +104,7 @@ export async function statusFor(client: string, parts: ReplyParts, extend: Exten
   const freshness = updates.freshness();
   return {
     ...known,
+    ...(config.reportOnly && { reportOnly: true }),
     freshness,
     ...(active && (freshness === 'fresh' || freshness === 'stale') && { offlineUntil: offlineUntil(active) }),
     ...active?.trusted,

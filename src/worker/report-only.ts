@@ -1,9 +1,9 @@
 import { matches } from '../release/manifest.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { TargetFile } from '../tuf/file.js';
-import { answer, expectedFile } from './answerer.js';
+import { answer, expectedFile, isStatusPage } from './answerer.js';
 import { checkedBody } from './checked-body.js';
-import { refusalResponse, toRefusal } from './refusal.js';
+import { asVouchsafeError, refusalResponse, toRefusal } from './refusal.js';
 import type { Release } from './release.js';
 import type { ReplyParts } from './replies.js';
 import { routeRequest } from './route-request.js';
@@ -48,19 +48,43 @@ export async function comparisonFor(
   event: FetchEvent,
   parts: ReplyParts,
 ): Promise<'enforced' | ((response: Response) => void)> {
-  const { releases, updates, violations, report, scope } = parts;
+  const { releases, updates, violations, report, scope, onNavigation } = parts;
   const { request } = event;
+  const say = async (error: unknown): Promise<void> => {
+    await violations.record(error, 'report-only');
+    await report();
+  };
+  /** What a worker that enforces would refuse the page for, when a look has not helped. */
+  const judgePage = async (): Promise<void> => {
+    await updates.lookSoon();
+    const { active, staged } = releases;
+    // What the look has staged would have been activated for the page.
+    const isFrozen = active && !staged && updates.freshness() === 'frozen' && !isStatusPage(request, scope);
+    const error = isFrozen ? updates.frozen(active) : active ? undefined : updates.failure;
+    // Without the network there would have been no page either.
+    if (error && (error.code !== 'unreachable' || error.facts.status !== undefined)) await say(error);
+  };
   if (isDocument) {
+    event.waitUntil(onNavigation());
     await updates.activateForNavigation();
-    event.waitUntil(updates.lookSoon());
   }
   // The release of a page may be there no more: then there is nothing to compare with, but what the active one enforces still is.
-  const release = isDocument ? releases.active : await releases.ofRequest(event, async () => true).catch(() => undefined);
+  let gone: unknown;
+  const release = isDocument
+    ? releases.active
+    : await releases
+        .ofRequest(event, async () => true)
+        .catch((error) => {
+          gone = error;
+          return undefined;
+        });
   const rules = release ?? releases.active;
   const file = rules && (await expectedFile(rules, request, parts));
   const paths = [askedPath(request, scope), file && 'path' in file ? file.path : ''];
   const enforced = rules?.manifest.enforce ?? [];
   if (enforced.some((pattern) => paths.some((path) => path === undefined || matches(pattern, path)))) return 'enforced';
+  if (isDocument) event.waitUntil(judgePage());
+  if (gone) event.waitUntil(say(gone));
   if (release && event.resultingClientId) event.waitUntil(releases.pins.pin(event, release.key));
   return (response) => {
     if (!release || !file) return;
@@ -68,9 +92,7 @@ export async function comparisonFor(
     event.waitUntil(
       compare(response.clone(), request, file, release, older).catch(async (error) => {
         // Broken off by the page, or by the network: not what was signed, and nobody's doing.
-        if (error instanceof VouchsafeError && (error.code === 'unreachable' || error.code === 'too-slow')) return;
-        await violations.record(error, 'report-only');
-        await report();
+        if (!['unreachable', 'too-slow'].includes(asVouchsafeError(error).code)) await say(error);
       }),
     );
   };

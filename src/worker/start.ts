@@ -81,8 +81,8 @@ export function attend(parts: ReplyParts): void {
   });
 }
 
-/** A rejected `respondWith` makes Firefox load the network's page, so not even a fault in the refusal may reject. */
-function lastResort(): Response {
+/** @returns an empty answer: a rejected `respondWith` makes Firefox load the network's page, so not even a fault in the refusal may reject */
+export function lastResort(): Response {
   return new Response(null, { status: 503 });
 }
 

@@ -76,6 +76,11 @@ export class VerifiedFiles {
     this.#store.rereadFiles();
   }
 
+  /** The hashes under which something is stored. Never rejects. */
+  stored(): Promise<ReadonlySet<string>> {
+    return this.#store.storedHashes();
+  }
+
   /**
    * Reads what is stored under a file's hash. A page script that alters what is stored costs a download, no more.
    *

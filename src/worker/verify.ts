@@ -1,52 +1,75 @@
 import type { Progress, Refusal, VerifyResult } from '../messages/messages.js';
 import { fileRule } from '../release/manifest.js';
+import type { TargetFile } from '../tuf/file.js';
 import type { ChunkedFiles } from './chunked-files.js';
 import { toRefusal } from './refusal.js';
-import { piecesOf, type Release } from './release.js';
-import type { VerifiedFiles } from './verified-files.js';
+import { type Piece, piecesOf, type Release } from './release.js';
+import { fileKey, type VerifiedFiles } from './verified-files.js';
 
 /** Pages are told of progress at most this often, in milliseconds. */
 const PROGRESS_EVERY = 100;
 
 /**
- * Hashes every file of a release that is to be stored, and gets again what is damaged or missing.
+ * Hashes everything that is stored of some releases, and gets again what is damaged or missing. What is only stored when it is used may be missing.
  *
- * @param release the release
+ * @param releases which
  * @param files reads and heals
  * @param chunks the same for large files
  * @param onProgress told now and then, and at the end
  */
-export async function verifyRelease(
-  release: Release,
+export async function verifyReleases(
+  releases: readonly Release[],
   files: VerifiedFiles,
   chunks: ChunkedFiles,
   onProgress: (progress: Progress) => void,
 ): Promise<VerifyResult> {
   files.reread();
-  const all = [...(await release.targets.all()).values()].filter(
-    ({ path }) => fileRule(release.manifest, path).keep === 'precache',
-  );
-  const totalBytes = all.reduce((sum, { length }) => sum + length, 0);
+  const stored = await files.stored();
   const healed: string[] = [];
   const failed: Refusal[] = [];
-  let bytes = 0;
-  let told = 0;
-  for (const [i, file] of all.entries()) {
+  // A file that several releases have is one.
+  const all = new Map<string, { release: Release; file: TargetFile; pieces: readonly Piece[] }>();
+  const add = (release: Release, file: TargetFile): void => {
+    const { keep } = fileRule(release.manifest, file.path);
+    if (keep === 'network-only') return;
+    const pieces = piecesOf(release, file).filter((piece) => keep === 'precache' || stored.has(fileKey(piece)));
+    if (pieces.length > 0) all.set(`${fileKey(file)} ${file.path}`, { release, file, pieces });
+  };
+  const orFail = async (work: () => unknown): Promise<void> => {
     try {
-      const missing = [];
-      // One at a time: a large file is never in memory as a whole.
-      for (const piece of piecesOf(release, file)) if (!(await files.load(piece))) missing.push(piece);
-      if (missing[0] === file) await files.read(release, file);
-      else for await (const [piece, chunk] of chunks.download(release, file, missing)) await files.save(piece, chunk);
-      if (missing.length > 0) healed.push(file.path);
+      await work();
     } catch (error) {
       failed.push(toRefusal(error));
     }
-    bytes += file.length;
-    if (Date.now() - told >= PROGRESS_EVERY || i === all.length - 1) {
+  };
+  for (const release of releases) {
+    // What a release lists whose targets metadata is lost, nobody can say; the others are verified all the same.
+    await orFail(async () => {
+      for (const file of (await release.targets.all()).values()) await orFail(() => add(release, file));
+    });
+  }
+  const totalBytes = sizeOf([...all.values()].flatMap(({ pieces }) => pieces));
+  const progress = { files: 0, totalFiles: all.size, bytes: 0, totalBytes };
+  let told = 0;
+  for (const { release, file, pieces } of all.values()) {
+    await orFail(async () => {
+      const missing: Piece[] = [];
+      // One at a time: a large file is never in memory as a whole.
+      for (const piece of pieces) if (!(await files.load(piece))) missing.push(piece);
+      if (missing[0] === file) await files.read(release, file);
+      else for await (const [piece, chunk] of chunks.download(release, file, missing)) await files.save(piece, chunk);
+      if (missing.length > 0) healed.push(file.path);
+    });
+    progress.files++;
+    progress.bytes += sizeOf(pieces);
+    if (Date.now() - told >= PROGRESS_EVERY || progress.files === all.size) {
       told = Date.now();
-      onProgress({ files: i + 1, totalFiles: all.length, bytes, totalBytes });
+      onProgress({ ...progress });
     }
   }
-  return { files: all.length, bytes: totalBytes, healed, failed };
+  return { files: all.size, bytes: totalBytes, healed, failed };
+}
+
+function sizeOf(pieces: readonly Piece[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
 }

@@ -13,16 +13,21 @@ const ALIKE_WITHIN = 3_600_000;
 /** Milliseconds within which the very same violation counts once. */
 const SAME_WITHIN = 10_000;
 
+/** What a log uses of the store. */
+export type ViolationStore = Pick<Store, 'saveViolation' | 'loadViolations' | 'unreported' | 'markReported'>;
+
 /** Records refusals: in the store, where they outlive the worker, and to every open page. */
 export class ViolationLog {
-  readonly #store: Pick<Store, 'saveViolation' | 'loadViolations'>;
+  readonly #store: ViolationStore;
   readonly #announce: Announce;
   /** What the store could not take. */
   readonly #unsaved: Violation[] = [];
+  /** Keys of those among it that have been reported. */
+  readonly #reported = new Set<number>();
   /** What was recorded last, also in earlier lives of the worker. */
   #recent: Promise<Violation[]> | undefined;
 
-  constructor(store: Pick<Store, 'saveViolation' | 'loadViolations'>, announce: Announce) {
+  constructor(store: ViolationStore, announce: Announce) {
     this.#store = store;
     this.#announce = announce;
   }
@@ -36,6 +41,24 @@ export class ViolationLog {
   /** What is recorded, oldest first. */
   async list(): Promise<Violation[]> {
     return [...(await this.#store.loadViolations().catch(() => [])), ...this.#unsaved];
+  }
+
+  /**
+   * What nobody has reported yet. A page script that holds the database, or fills the disk, does not keep it back: what could not be stored is
+   * reported from this life's memory, which no page reaches.
+   *
+   * @returns by key, below zero for what is not stored
+   */
+  async unreported(): Promise<Map<number, Violation>> {
+    const unsaved = this.#unsaved.map((violation, i) => [-1 - i, violation] as const).filter(([key]) => !this.#reported.has(key));
+    return new Map([...(await this.#store.unreported().catch(() => [])), ...unsaved]);
+  }
+
+  /** @param keys of violations that have been reported. @throws `storage`, `quota` */
+  async markReported(keys: readonly number[]): Promise<void> {
+    for (const key of keys) this.#reported.add(key);
+    const stored = keys.filter((key) => key >= 0);
+    if (stored.length > 0) await this.#store.markReported(stored);
   }
 
   async #save(violation: Violation): Promise<void> {

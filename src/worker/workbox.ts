@@ -9,7 +9,7 @@ import { refusalResponse, toRefusal } from './refusal.js';
 import type { ReplyParts } from './replies.js';
 import { comparisonFor } from './report-only.js';
 import { routeRequest } from './route-request.js';
-import { answerOrRefuse, attend } from './start.js';
+import { answerOrRefuse, attend, lastResort } from './start.js';
 
 export type { WorkerConfig } from '../release/config.js';
 
@@ -43,7 +43,11 @@ export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
   const record = (error: unknown, event: ExtendableEvent): void =>
     event.waitUntil(parts.violations.record(error, 'request').then(parts.report));
   return {
-    handler: { handle: ({ event }) => answerOrRefuse(event as FetchEvent, parts) },
+    handler: {
+      // Workbox's window asks by message (CACHE_URLS): no request of a page, whose release would say what the answer has to be.
+      handle: async ({ event }) =>
+        event instanceof FetchEvent ? answerOrRefuse(event, parts).catch(lastResort) : Response.error(),
+    },
     plugin: {
       // Before anything is asked for: said where the strategy is set up, and not when the worker is out.
       requestWillFetch: async ({ request, event }) => {

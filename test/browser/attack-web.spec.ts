@@ -134,18 +134,19 @@ test.describe('C2 redirects', () => {
 });
 
 test.describe('C3 wrong answers', () => {
-  const login = '<!doctype html><title>Log in to FreeWiFi</title>';
+  const login = '<!doctype html><title>Log in to FreeWiFi</title><form method="post"><input type="password" name="p"></form>';
   const lies = {
-    'a login page': [{ body: login, type: 'text/html' }, /^(mismatch|too-long)$/],
+    'a login page': [{ body: login, type: 'text/html' }, /^mismatch$/, 'login page'],
+    'a login page as long as none': [{ body: login + ' '.repeat(2 ** 20), type: 'text/html' }, /^too-long$/, 'login page'],
     'a 404 page with a script': [{ status: 404, body: 'window.evil = 1' }, /^unreachable$/],
     'a 500': [{ status: 500, body: 'window.evil = 1' }, /^unreachable$/],
     'a 503': [{ status: 503, body: 'window.evil = 1' }, /^unreachable$/],
-    'an empty body': [{ body: '' }, /^mismatch$/],
+    'an empty body': [{ body: '' }, /^mismatch$/, 'empty'],
     'a truncated body': [{ truncate: 20 }, /^(unreachable|mismatch)$/],
-    'a body longer than signed': [{ endless: true }, /^too-long$/],
+    'a body longer than signed': [{ endless: true }, /^too-long$/, 'unknown bytes'],
     'no answer': [{ drop: true }, /^unreachable$/],
   } as const;
-  for (const [name, [lie, code]] of Object.entries(lies)) {
+  for (const [name, [lie, code, diagnosis]] of Object.entries(lies)) {
     // Whole answers look the same in every engine.
     const tag = 'status' in lie || 'type' in lie ? '@chromium' : [];
     test(`C3 ${name} for a file is refused with its reason`, { tag }, async ({ page, publishSite }) => {
@@ -158,6 +159,7 @@ test.describe('C3 wrong answers', () => {
       const violation = (await violationsOf(page)).find(({ facts }) => facts.path === 'classic.js');
       expect(violation?.code).toMatch(code);
       if ('status' in lie) expect(violation?.facts.status).toBe(lie.status);
+      if (diagnosis) expect(violation?.facts.diagnosis).toBe(diagnosis);
       expect(await page.evaluate(() => ['evil' in window, 'proof' in window])).toEqual([false, false]);
       site.server.honest();
       await page.reload();
@@ -176,8 +178,9 @@ test.describe('C3 wrong answers', () => {
     expect(await update(page)).toMatchObject({
       outcome: 'failed',
       freshness: 'fresh',
-      refusal: { code: 'malformed', facts: { role: 'root' } },
+      refusal: { code: 'malformed', facts: { role: 'root', diagnosis: 'login page' } },
     });
+    await expectViolation(page, { code: 'malformed', during: 'update', facts: { role: 'root', diagnosis: 'login page' } });
     await page.reload();
     expect(await releaseShown(page)).toBe('one');
     expect(await proofOf(page)).toEqual(EVERYTHING);

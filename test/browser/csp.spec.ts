@@ -136,6 +136,63 @@ test('under the generated policy a worker is as confined as the page', async ({ 
   expect(await outcomeOf(true)).toEqual(['EvalError', 'NetworkError']);
 });
 
+test('C13 under the generated policy no file that is opened in a frame is a document without it', async ({
+  page,
+  folder,
+  publishSite,
+}, { project }) => {
+  const directory = await makeRelease(folder, 'documents');
+  const svg = 'xmlns="http://www.w3.org/2000/svg"';
+  await writeFile(join(directory, 'notes.txt'), 'notes');
+  await writeFile(
+    join(directory, 'own.svg'),
+    `<svg ${svg}><style>rect { fill: red }</style><rect style="stroke: blue"/><script><![CDATA[window.own = 1 && 'ran']]></script></svg>`,
+  );
+  await writeFile(
+    join(directory, 'own.xhtml'),
+    `<html xmlns="http://www.w3.org/1999/xhtml"><head><title/><style>p { color: red }</style></head><body><p/><script>//<![CDATA[
+      window.own = 1 &amp;&amp; 'ran';
+    //]]></script></body></html>`.replaceAll('&amp;', '&'),
+  );
+  // What Firefox shows JSON with is not of the page's origin.
+  const paths = ['notes.txt', 'assets/seal.png', 'own.svg', 'own.xhtml', ...(project.name === 'firefox' ? [] : ['data.json'])];
+  const outcomesOf = async (csp: boolean): Promise<unknown> => {
+    const site = await publishSite(directory, { csp });
+    await openApp(page, site.url);
+    return page.evaluate(async (all) => {
+      const found: Record<string, unknown> = {};
+      for (const path of all) {
+        const frame = document.createElement('iframe');
+        const loaded = new Promise((resolve) => frame.addEventListener('load', resolve));
+        frame.src = path;
+        document.body.append(frame);
+        await loaded;
+        const inside = frame.contentWindow as Window & { evil?: string; own?: string };
+        const inject = (set: { textContent: string } | { src: string }) =>
+          new Promise<void>((resolve) => {
+            const script = inside.document.createElementNS('http://www.w3.org/1999/xhtml', 'script');
+            for (const type of ['load', 'error']) script.addEventListener(type, () => resolve());
+            Object.assign(script, set);
+            inside.document.documentElement.append(script);
+            // One without a file has run by now, or never will.
+            if ('textContent' in set) resolve();
+          });
+        const source = (name: string) => `window.evil = (window.evil ?? '') + '${name} '`;
+        await inject({ textContent: source('inline') });
+        await inject({ src: URL.createObjectURL(new Blob([source('blob')], { type: 'text/javascript' })) });
+        await inject({ src: `data:text/javascript,${encodeURIComponent(source('data'))}` });
+        const styled = inside.document.querySelector('rect, p');
+        const { fill, color } = styled ? inside.getComputedStyle(styled) : {};
+        found[path] = [inside.evil, inside.own, path.endsWith('svg') ? fill : path.endsWith('xhtml') ? color : ''];
+      }
+      return found;
+    }, paths);
+  };
+  const own = (path: string) => (path.startsWith('own') ? ['ran', 'rgb(255, 0, 0)'] : [undefined, '']);
+  expect(await outcomesOf(false)).toEqual(Object.fromEntries(paths.map((path) => [path, ['inline blob data ', ...own(path)]])));
+  expect(await outcomesOf(true)).toEqual(Object.fromEntries(paths.map((path) => [path, [undefined, ...own(path)]])));
+});
+
 test('under the generated policy with Trusted Types no text becomes code, and the app still registers', {
   tag: '@chromium',
 }, async ({ page, folder, publishSite }) => {

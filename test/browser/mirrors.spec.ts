@@ -38,7 +38,7 @@ test('A13 whichever of two servers withholds, corrupts or is silent, the other i
     ['gone', { match: /^\/vouchsafe\//, status: 404 }, 'unreachable'],
     ['hung', { match: /^\/vouchsafe\//, drop: true }, 'unreachable'],
     ['bent', { match: /^\/vouchsafe\/targets\//, flip: 'middle' }, 'mismatch'],
-    ['feign', { match: /^\/vouchsafe\//, body: '<!doctype html><title>Log in</title>' }, undefined],
+    ['feign', { match: /^\/vouchsafe\//, body: '<!doctype html><title>Log in</title>' }, 'malformed'],
     [
       'frozen',
       { match: /timestamp\.json$/, body: await readFile(join(site.out, 'vouchsafe/metadata/timestamp.json')) },
@@ -50,7 +50,8 @@ test('A13 whichever of two servers withholds, corrupts or is silent, the other i
       const end = site.server.lie(lie);
       await expectNext(name);
       // The one that lied is named, and nobody else.
-      if (code) await expectViolation(page, { code, during: 'update', facts: { url: expect.stringContaining(site.url) } });
+      const diagnosis = name === 'feign' ? { diagnosis: 'HTML instead of the file' } : {};
+      await expectViolation(page, { code, during: 'update', facts: { url: expect.stringContaining(site.url), ...diagnosis } });
       end();
     });
   }
@@ -108,7 +109,7 @@ test('A13 of a large file the server that altered one chunk is named, and anothe
         .update(await readFile(join(next, file)))
         .digest('hex'),
     );
-    const named = { path: file, url: expect.stringContaining(site.url) };
+    const named = { path: file, url: expect.stringContaining(site.url), diagnosis: 'unknown bytes' };
     await expectViolation(page, { code: 'mismatch', during: 'update', facts: named });
     expect(mirror.paths().filter((path) => targetFile(file).test(path))).not.toEqual([]);
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { FIXTURE_APP } from './fixture-app.js';
 import { expect, targetFile, test } from './fixtures.js';
 import { minuteOfTone, seek } from './media.js';
-import { expectViolation, openApp, statusOf, stopWorker, wipeStoredFiles } from './page-actions.js';
+import { expectViolation, openApp, statusOf, stopWorker, update, wipeStoredFiles } from './page-actions.js';
 
 const CHUNK = 2 ** 18;
 
@@ -139,9 +139,33 @@ test('C5 of a large file that the server altered, what comes before the altered 
   const [end, length] = await read();
   expect(end).toBe('broken off');
   expect(length).toBeLessThanOrEqual(4 * CHUNK);
-  await expectViolation(page, { code: 'mismatch', during: 'request', facts: { path: 'large.bin' } });
+  await expectViolation(page, {
+    code: 'mismatch',
+    during: 'request',
+    facts: { path: 'large.bin', diagnosis: 'unknown bytes' },
+  });
   site.server.honest();
   expect(await read()).toEqual(['whole', large.length]);
+
+  // The next release's file is the last one's, or the login page of a network, whatever part is asked for.
+  const old = join(folder, 'old');
+  await cp(site.out, old, { recursive: true });
+  const next = large.map((byte, i) => (i < 6 * CHUNK ? byte : byte ^ 1));
+  await writeFile(join(directory, 'large.bin'), next);
+  await site.publish(directory);
+  const refused = (diagnosis: string) => ({
+    outcome: 'failed',
+    refusal: { code: 'mismatch', facts: { path: 'large.bin', diagnosis } },
+  });
+  site.server.lie({ match: targetFile('large.bin'), from: old });
+  expect(await update(page)).toMatchObject(refused('older release'));
+  site.server.honest();
+  const login = '<!doctype html><form method="post"><input type="password"></form>';
+  site.server.lie({ match: targetFile('large.bin'), body: login, type: 'text/html' });
+  expect(await update(page)).toMatchObject(refused('login page'));
+  await expectViolation(page, { code: 'mismatch', during: 'update', facts: { path: 'large.bin', diagnosis: 'login page' } });
+  site.server.honest();
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
 });
 
 test('C7 each byte of a large file is the signed one, however it is read: the memory of a chunk is freed once the engine has copied it, not before', async ({

@@ -2,6 +2,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EVERYTHING, FIXTURE_APP, proofOf } from './fixture-app.js';
 import { expect, targetFile, test } from './fixtures.js';
+import { addLibrary, heard, type Registered, registerIn } from './library.js';
 import { expectViolation, openApp, statusOf, update, violationsOf } from './page-actions.js';
 
 /** The app, and in `admin/` a page and a script that are to be enforced. */
@@ -16,6 +17,32 @@ async function makeApp(folder: string): Promise<string> {
   await writeFile(join(directory, 'admin/admin.js'), "document.title = 'admin ran';");
   return directory;
 }
+
+test('C11 under a worker that only reports, its replacement is noticed, and the page goes on', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await addLibrary(await makeApp(folder)), { reportOnly: true });
+  await page.goto(site.url);
+  await registerIn(page);
+  await update(page);
+  expect(await statusOf(page)).toMatchObject({ reportOnly: true, freshness: 'fresh' });
+  await openApp(page, `${site.url}vouchsafe/`);
+  await expect(page.locator('#sentence')).toHaveText(/^Report-only: nothing is refused/);
+  await openApp(page, site.url);
+  await registerIn(page);
+  await page.evaluate(() => (window as unknown as Registered).vouchsafe.status());
+  site.server.lie({
+    match: /vouchsafe-worker\.js$/,
+    body: "self.addEventListener('install', () => self.skipWaiting());",
+    type: 'text/javascript',
+  });
+  await page.evaluate(() => (window as unknown as Registered).vouchsafe.registration.update());
+  await expect.poll(() => heard(page)).toContainEqual(['violation', expect.objectContaining({ code: 'verifier-replaced' })]);
+  await expect(page.getByRole('alertdialog')).toHaveCount(0);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+});
 
 test('a worker that only reports changes nothing, says what it would have refused, and enforces what is enforced', async ({
   page,

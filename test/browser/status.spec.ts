@@ -1,7 +1,8 @@
+import type { Status } from '../../src/messages/messages.js';
 import { sampleStatus, sampleViolations } from '../status/sample-status.js';
 import { EVERYTHING, FIXTURE_APP, proofOf } from './fixture-app.js';
-import { test as base, expect } from './fixtures.js';
-import { openApp, watchProblems } from './page-actions.js';
+import { test as base, expect, requestsPastTheWorker, targetFile } from './fixtures.js';
+import { expectViolation, openApp, statusOf, watchProblems } from './page-actions.js';
 import { pretendWorker, serveStatusPage } from './status-page.js';
 
 const test = base.extend<{ url: string }>({
@@ -125,6 +126,13 @@ test('the status page says when signatures have expired, and when there is no wo
   await expect(page.getByRole('row', { name: /^timestamp/ }).locator('time')).toHaveText(/^expired 00:01:\d\d ago$/);
 });
 
+test('the status page says that a worker refuses nothing', async ({ page, url }) => {
+  await pretendWorker(page, { replies: { status: sampleStatus(Date.now(), { reportOnly: true }) } });
+  await page.goto(url);
+  await expect(page.getByRole('heading', { name: 'Fresh' })).toBeVisible();
+  await expect(page.locator('#sentence')).toHaveText(/^Report-only: nothing is refused but what is enforced\. All signatures/);
+});
+
 test('the status page is narrower than a phone', async ({ page, url }) => {
   await page.setViewportSize({ width: 320, height: 700 });
   await pretendWorker(page, { replies: { status: sampleStatus(Date.now(), { violations: sampleViolations(Date.now()) }) } });
@@ -132,6 +140,85 @@ test('the status page is narrower than a phone', async ({ page, url }) => {
   await page.locator('#violations summary').nth(1).click();
   await page.getByText('2 of 3 keys').first().click();
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+});
+
+test('C7 “Verify everything now” finds what a page script has altered in the store, and replaces it: afterwards the app runs offline', async ({
+  page,
+  publishSite,
+}) => {
+  const site = await publishSite(FIXTURE_APP, { files: [{ path: 'data.json', keep: 'on-demand' }] });
+  await openApp(page, site.url);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  await page.goto(`${site.url}vouchsafe/`);
+  await page.evaluate(async () => {
+    const [{ name = '' } = {}] = (await indexedDB.databases()).filter((database) => database.name?.startsWith('vouchsafe '));
+    await new Promise<void>((resolve, reject) => {
+      const opening = indexedDB.open(name);
+      opening.onsuccess = () => {
+        const transaction = opening.result.transaction('packs', 'readwrite');
+        transaction.objectStore('packs').openCursor().onsuccess = ({ target }) => {
+          const cursor = (target as IDBRequest<IDBCursorWithValue | null>).result;
+          cursor?.update((cursor.value as Uint8Array).map((byte) => byte ^ 1));
+          cursor?.continue();
+        };
+        transaction.onerror = () => reject(transaction.error);
+        transaction.oncomplete = () => {
+          opening.result.close();
+          resolve();
+        };
+      };
+    });
+  });
+  await page.getByRole('button', { name: 'Verify everything now' }).click();
+  const result = page.getByRole('status');
+  await expect(result).toHaveText(/^\d+ files, .*: all are right\. \d+ were damaged and have been replaced: /);
+  for (const path of ['index.html', 'classic.js', 'assets/answer.wasm', 'data.json']) await expect(result).toContainText(path);
+  await expectViolation(page, { code: 'mismatch', during: 'storage', facts: { path: 'classic.js' } });
+  await page.getByRole('button', { name: 'Verify everything now' }).click();
+  await expect(result).toHaveText(/all are right\.$/);
+
+  await site.server.goOffline();
+  await page.goto(site.url);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+});
+
+test('the status is there as JSON, answered by the worker', async ({ page, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(page, site.url);
+  const since = site.server.requests.length;
+  const { type, status } = await page.evaluate(async () => {
+    const response = await fetch('/vouchsafe/status.json');
+    return { type: response.headers.get('content-type'), status: (await response.json()) as Status };
+  });
+  expect(type).toBe('application/json');
+  const { life, active } = await statusOf(page);
+  expect(status).toMatchObject({ life, active, pinned: active?.id, freshness: 'fresh', releases: [{ state: 'active' }] });
+  // As a person or a program reads it, without a page of the app.
+  const opened = await page.goto(`${site.url}vouchsafe/status.json`);
+  expect(await opened?.json()).toMatchObject({ active, freshness: 'fresh' });
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+});
+
+test('without a release the status page says what is known all the same', async ({ page, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP);
+  site.server.lie({ match: targetFile('classic.js'), flip: 'first' });
+  await page.goto(site.url);
+  await expect(page.locator('#title')).toHaveText('This site was not opened');
+  const since = site.server.requests.length;
+  const opened = await page.goto(`${site.url}vouchsafe/`);
+  expect(opened?.status()).toBe(200);
+  await expect(page.getByRole('heading', { name: 'Status of this site’s checks' })).toBeVisible();
+  const shown = JSON.parse((await page.locator('pre').textContent()) ?? '') as Status;
+  expect(shown).toMatchObject({ freshness: 'empty', releases: [] });
+  expect(shown.violations).toContainEqual(
+    expect.objectContaining({ code: 'mismatch', facts: expect.objectContaining({ path: 'classic.js' }) }),
+  );
+  expect(await page.getByRole('link', { name: 'Reset this site…' }).getAttribute('href')).toBe(`${site.url}vouchsafe/reset`);
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+  // It has looked once more by itself: there may be a release now.
+  site.server.honest();
+  await page.reload();
+  await expect(page.getByRole('heading', { name: 'Fresh' })).toBeVisible();
 });
 
 test('the status page is a page of every release, and verifies the real one', async ({ page, publishSite }) => {

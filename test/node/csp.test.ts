@@ -21,7 +21,7 @@ const make = (page: string, options: CspOptions = {}, paths: readonly string[] =
 
 const policyOf = (page: string, ...more: [options?: CspOptions, paths?: readonly string[], external?: [string, string][]]) => {
   const { rules } = make(page, ...more);
-  return rules.get('index.html') ?? rules.get('**/*.html') ?? {};
+  return rules.get('index.html') ?? rules.get('**') ?? {};
 };
 
 describe('the policy of a page', () => {
@@ -35,7 +35,7 @@ describe('the policy of a page', () => {
     const { rules, warnings } = make('<script src="a.js"></script><link rel="stylesheet" href="a.css">');
     expect([...rules]).toEqual([
       [
-        '**/*.html',
+        '**',
         {
           'default-src': "'self'",
           'script-src': "'self'",
@@ -113,7 +113,7 @@ describe('the policy of a page', () => {
       { paths: ['old.html'], pages: new Map([['old.html', undefined]]), external: new Map() },
       {},
     );
-    expect(rules.map(({ path }) => path)).toEqual(['**/*.html']);
+    expect(rules.map(({ path }) => path)).toEqual(['**']);
     expect(warnings).toEqual([expect.stringContaining('old.html is not UTF-8')]);
   });
 
@@ -123,16 +123,43 @@ describe('the policy of a page', () => {
     expect(() => policies(sources('<p>'), {})).not.toThrow();
   });
 
-  test('its own rule comes after the one for all pages', () => {
+  test('its own rule comes after the one for all files', () => {
     const { rules } = make('<script>a</script>', {}, ['z.js']);
-    expect([...rules.keys()]).toEqual(['**/*.html', '**/*.js', 'index.html']);
+    expect([...rules.keys()]).toEqual(['**', 'index.html']);
   });
 });
 
-test('scripts have the policy too, since workers have that of their own script', () => {
-  const { rules } = make('<script>a</script>', {}, ['a.js', 'b/c.mjs', 'b/d.js', 'old.CJS', 'x.css', 'y.json', 'noextension']);
-  expect([...rules.keys()]).toEqual(['**/*.CJS', '**/*.html', '**/*.js', '**/*.mjs', 'index.html']);
-  expect(rules.get('**/*.js')?.['script-src']).toBe("'self'");
+describe('every file has the policy, since every file can be opened as a document or run as a worker', () => {
+  const of = (path: string, text: string) => {
+    const { rules } = policies({ paths: [path], pages: new Map([[path, text]]), external: new Map() }, {});
+    const policy = rules.filter((rule) => [path, '**', `**/*${path.slice(path.lastIndexOf('.'))}`].includes(rule.path)).at(-1);
+    return { policy: policy?.set['content-security-policy'], rules: rules.map((rule) => rule.path) };
+  };
+
+  test.each([
+    ['text', 'alert(1)', 'alert(1)'],
+    ['CDATA', '<![CDATA[a && b < c]]>', 'a && b < c'],
+    ['CDATA behind comments', '//<![CDATA[\r\na && b\n//]]>', '//\na && b\n//'],
+    ['entities', 'a &amp;&amp; b &#60; &quot;&#x63;&quot;', 'a && b < "c"'],
+  ])('the code in XHTML and SVG is what XML says it is: %s', (_, written, text) => {
+    const page = `<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title/><script src="a.js"/></head><body><script>${written}</script></body></html>`;
+    expect(of('a/page.xhtml', page).policy).toContain(`script-src 'self' ${hash(text)};`);
+    expect(of('page.xht', page).policy).toContain(`script-src 'self' ${hash(text)};`);
+    const image = `<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script href="a.js"/><script>${written}</script></svg>`;
+    expect(of('badge.svg', image).policy).toContain(`script-src 'self' ${hash(text)};`);
+  });
+
+  test('of images the styles are left open, in one rule: drawing programs put one into each', () => {
+    const image = (more: string) => `<svg xmlns="http://www.w3.org/2000/svg"><style>a</style><path style="b"/>${more}</svg>`;
+    const { policy, rules } = of('a/badge.svg', image(''));
+    expect(rules).toEqual(['**', '**/*.svg']);
+    expect(policy).toContain("style-src 'self' 'unsafe-inline';");
+    expect(policy).toContain("script-src 'self';");
+    const withCode = of('a/badge.svg', image('<script>a</script>'));
+    expect(withCode.rules).toEqual(['**', '**/*.svg', 'a/badge.svg']);
+    expect(withCode.policy).toContain(`script-src 'self' ${hash('a')}; style-src 'self' 'unsafe-inline';`);
+    expect(of('plain.svg', '<svg xmlns="http://www.w3.org/2000/svg"/>').rules).toEqual(['**']);
+  });
 });
 
 describe('options', () => {
@@ -158,6 +185,11 @@ describe('options', () => {
   test("styles that are made while the page runs can be allowed: no hash makes browsers pass over 'unsafe-inline'", () => {
     const options = { extend: { 'style-src': ["'unsafe-inline'"] } };
     expect(policyOf('<style>a</style><p style="b">', options)['style-src']).toBe("'self' 'unsafe-inline'");
+  });
+
+  test('scripts from hosts that are named, and WebAssembly, are no way for injected text', () => {
+    const more = ['https://cdn.example/lib/', 'https://*.cdn.example:*', "'wasm-unsafe-eval'", "'report-sample'", hash('a')];
+    expect(policyOf('', { extend: { 'script-src': more } })['script-src']).toBe(`'self' ${more.join(' ')}`);
   });
 
   test('only reported', () => {
@@ -202,6 +234,13 @@ describe('options', () => {
     ['data: for scripts', { extend: { 'script-src': ['data:'] } }, 'data:'],
     ['blob: for workers', { extend: { 'worker-src': ['BLOB:'] } }, 'BLOB:'],
     ['any origin for script elements', { extend: { 'script-src-elem': ['*'] } }, '*'],
+    ['any host by its scheme', { extend: { 'script-src': ['https://*'] } }, 'https://*'],
+    ['any host and port', { extend: { 'worker-src': ['*:*'] } }, '*:*'],
+    ['any host with a path', { extend: { 'script-src': ['HTTP://*:8080/a/'] } }, 'HTTP://*:8080/a/'],
+    ['any host of a scheme', { extend: { 'script-src': ['wss:'] } }, 'wss:'],
+    ['eval', { extend: { 'script-src': ["'unsafe-eval'"] } }, 'unsafe-eval'],
+    ['what a script that runs adds', { extend: { 'script-src': ["'Strict-Dynamic'"] } }, 'Strict-Dynamic'],
+    ['a nonce, which is the same for everybody', { extend: { 'script-src': ["'nonce-abc'"] } }, 'nonce-abc'],
     ['any inline script', { extend: { 'script-src': ["'unsafe-inline'"] } }, 'unsafe-inline'],
     ['objects', { extend: { 'object-src': ["'self'"] } }, 'object-src'],
     ['two sources in one', { extend: { 'img-src': ['a b'] } }, 'each source'],

@@ -198,6 +198,46 @@ describe('a worker that was replaced', () => {
     expect(lockPage).not.toHaveBeenCalled();
   });
 
+  describe('when the worker only reports', () => {
+    const violation = { code: 'verifier-replaced', message: 'Not signed.', facts: {}, time: 1, during: 'watch' } as const;
+    const begun = async (options: RegisterOptions = {}) => {
+      status = sampleStatus(0, { reportOnly: true, staged: STAGED });
+      const page = await open(options);
+      await vi.waitFor(() => expect(page.heard).toEqual([['staged', STAGED]]));
+      return page;
+    };
+
+    it('is told to the app, and the page goes on', async () => {
+      const { heard } = await begun();
+      container.say({ vouchsafe: 'violation', violation });
+      container.change(evil);
+      expect(heard.slice(1)).toMatchObject([
+        ['violation', violation],
+        ['violation', { code: 'verifier-replaced' }],
+      ]);
+      expect(lockPage).not.toHaveBeenCalled();
+    });
+
+    it('locks all the same when the app says so', async () => {
+      await begun({ replaced: 'lock' });
+      container.change(evil);
+      expect(lockPage).toHaveBeenCalledTimes(1);
+    });
+
+    it('C11 locks when it is the new worker who says that it only reports', async () => {
+      // The old one says nothing any more, and what begins with the page asks its successor.
+      worker.answer = (request) => (request.vouchsafe === 'status' ? undefined : answer(request));
+      const { vouchsafe, heard } = await open();
+      await vi.waitFor(() => expect(wasSent('status')).toHaveLength(1));
+      const successor = new FakeWorker(SCRIPT, 'activated', answer);
+      status = sampleStatus(0, { reportOnly: true, staged: STAGED });
+      Object.assign(vouchsafe.registration, { active: successor });
+      await vi.waitFor(() => expect(heard).toEqual([['staged', STAGED]]), { timeout: 5_000 });
+      container.change(successor);
+      expect(lockPage).toHaveBeenCalledTimes(1);
+    });
+  });
+
   it('as the old worker says so, locks too', async () => {
     const { heard } = await open();
     const violation = { code: 'verifier-replaced', message: 'Not signed.', facts: {}, time: 1, during: 'watch' } as const;

@@ -26,6 +26,7 @@ let chunks: Chunks;
 let stored: Map<string, Uint8Array>;
 let saved: string[];
 let damage: unknown[];
+let diagnosed: [index: number, bytes: Uint8Array, head: string][];
 let asked: Asked[];
 /** What the server sends instead of the file, if anything, for the how-manieth request (from 0). */
 let lie: (request: number) => Uint8Array | Response | 'reset' | undefined;
@@ -39,6 +40,7 @@ async function setUp(length: number, size: number): Promise<void> {
   stored = new Map();
   saved = [];
   damage = [];
+  diagnosed = [];
   asked = [];
   lie = () => undefined;
   knowsRanges = true;
@@ -77,6 +79,10 @@ const ports = (): ChunkPorts => ({
   },
   mirrors: 1,
   download: (_mirror, start, end, cache) => new RangeDownload(fetch, URL, start, end, LIMITS, cache),
+  diagnose: async (bytes, index, head) => {
+    diagnosed.push([index, bytes, new TextDecoder().decode(head)]);
+    return 'login page';
+  },
   onDamage: (error) => damage.push(error),
   onMirrorFailure: (error) => damage.push(error),
 });
@@ -235,8 +241,16 @@ describe('ChunkSource', () => {
     ).getReader();
     const got = [(await reader.read()).value, (await reader.read()).value];
     expect(got).toEqual([file.slice(0, 10), file.slice(10, 20)]);
-    await expect(reader.read()).rejects.toEqual(refusal('mismatch', { path: 'film.mp4' }));
+    await expect(reader.read()).rejects.toEqual(refusal('mismatch', { path: 'film.mp4', diagnosis: 'login page' }));
     expect(saved).toEqual(chunks.sha256.slice(0, 2));
+    expect(diagnosed.at(-1)?.slice(0, 2)).toEqual([2, wrong.slice(20, 30)]);
+  });
+
+  test('C5 what comes instead of a later chunk is told by how the answer begins, also when it ends before that chunk', async () => {
+    knowsRanges = false;
+    lie = () => new TextEncoder().encode('<html>Log in</html>');
+    await expect(sourceOf().read(50)).rejects.toEqual(refusal('mismatch', { diagnosis: 'login page' }));
+    expect(diagnosed).toEqual(Array(2).fill([50, new Uint8Array(), '<html>Log in</html>'.slice(0, PACKET)]));
   });
 
   test.each([

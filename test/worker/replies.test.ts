@@ -7,7 +7,12 @@ test('a page script’s reports lock no page, and push no violation out', async 
   const stored: Violation[] = [];
   const events: WorkerEvent[] = [];
   const violations = new ViolationLog(
-    { saveViolation: async (violation) => void stored.push(violation), loadViolations: async () => stored },
+    {
+      saveViolation: async (violation) => void stored.push(violation),
+      loadViolations: async () => stored,
+      unreported: async () => new Map(),
+      markReported: async () => {},
+    },
     async (event) => void events.push(event),
   );
   const report = (refusal: Refusal) => replyTo({ vouchsafe: 'report', refusal }, 'page', { violations } as ReplyParts, () => {});

@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto';
 import { deleteDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type ReplyParts, statusFor } from '../../src/worker/replies.js';
 import { answerReportOnly } from '../../src/worker/report-only.js';
 import { RepositorySimulator, START, utf8 } from '../repository-simulator.js';
 import { fetchEvent, manifestWith, SCOPE, SimulatedBrowser } from './simulated-worker.js';
@@ -82,9 +83,71 @@ describe('a worker that only reports', () => {
     // Also what leads to an enforced file by another name.
     for (const path of ['admin/evil.js', 'admin/']) await expect(answered(path), path).rejects.toMatchObject({ code: 'storage' });
     expect(await answered('console')).toBe('console');
-    expect(await parts.violations.list()).toEqual([]);
+    // What has no release is refused by a worker that enforces.
+    expect(await parts.violations.list()).toMatchObject([{ code: 'storage', during: 'report-only' }]);
     expect(await answered('', { mode: 'navigate', destination: 'document' })).toBe('network');
-    expect(await parts.violations.list()).toMatchObject([{ code: 'mismatch', facts: { path: 'index.html' } }]);
+    expect((await parts.violations.list()).slice(1)).toMatchObject([{ code: 'mismatch', facts: { path: 'index.html' } }]);
+  });
+
+  describe('says of a page that is opened', () => {
+    /** Opens one, and is told what was said of it. */
+    const opened = async (parts: ReplyParts, path = ''): Promise<string[]> => {
+      repository.files.set(`/${path}`, utf8('index'));
+      const before = (await parts.violations.list()).length;
+      const { event, done } = fetchEvent(path, { mode: 'navigate', destination: 'document' });
+      const response = await answerReportOnly(event, parts);
+      await done();
+      expect([response.status, await response.text()]).toEqual([200, 'index']);
+      const all = (await parts.violations.list()).slice(before);
+      return all.filter(({ during }) => during === 'report-only').map(({ code }) => code);
+    };
+    const YEAR = 365 * 86_400_000;
+
+    it('that its release would be frozen, when a look does not help', async () => {
+      const parts = browser.start({ reportOnly: true });
+      await parts.updates.update();
+      vi.setSystemTime(START + YEAR / 2);
+      expect(await opened(parts)).toEqual(['expired']);
+      // Whoever wants to know why is not refused.
+      expect(await opened(parts, 'vouchsafe/')).not.toContain('expired');
+    });
+
+    it('nothing when nobody had looked for long, and the look helps', async () => {
+      const parts = browser.start({ reportOnly: true });
+      await parts.updates.update();
+      vi.setSystemTime(START + YEAR / 2);
+      repository.now = START + YEAR / 2;
+      await repository.publish();
+      expect(await opened(parts)).toEqual([]);
+    });
+
+    it('that there is no release, unless this is for want of a network', async () => {
+      const parts = browser.start({ reportOnly: true });
+      const isMetadata = (path: string) => path.startsWith('/metadata/');
+      repository.answer = (path) => (isMetadata(path) ? Promise.reject(new TypeError('offline')) : undefined);
+      expect(await opened(parts)).toEqual([]);
+      repository.answer = (path) => (isMetadata(path) ? new Response('{}') : undefined);
+      expect(await opened(parts)).toEqual(['malformed']);
+      repository.answer = undefined;
+      expect(await opened(parts)).toEqual([]);
+    });
+  });
+
+  it('looks at a navigation whether another worker waits, as one that enforces does', async () => {
+    const onNavigation = vi.fn(async () => {});
+    const parts = { ...browser.start({ reportOnly: true }), onNavigation };
+    await parts.updates.update();
+    for (const how of [{}, { mode: 'navigate', destination: 'document' }]) {
+      const { event, done } = fetchEvent('', how);
+      await answerReportOnly(event, parts);
+      await done();
+    }
+    expect(onNavigation).toHaveBeenCalledTimes(1);
+  });
+
+  it('says in its status that it only reports', async () => {
+    expect(await statusFor('', browser.start({ reportOnly: true }), () => {})).toMatchObject({ reportOnly: true });
+    expect(await statusFor('', browser.start({ reportOnly: false }), () => {})).not.toHaveProperty('reportOnly');
   });
 
   it('reads no more of a body than tells what it is, and reports none that broke off', async () => {

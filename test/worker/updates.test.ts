@@ -47,7 +47,13 @@ function startedWorker() {
       targetsUrl: `${scope.href}targets/`,
     });
   const files = new VerifiedFiles(store, refresher, (path) => releases.older(path), onDamage);
-  const chunks = new ChunkedFiles(store, () => [`${scope.href}targets/`], onDamage, onDamage);
+  const chunks = new ChunkedFiles(
+    store,
+    () => [`${scope.href}targets/`],
+    (path) => releases.olderHashes(path),
+    onDamage,
+    onDamage,
+  );
   const clients = { matchAll: async () => openClients };
   const releases: Releases = new Releases(
     config,

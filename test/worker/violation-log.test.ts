@@ -15,6 +15,8 @@ const restarted = () =>
         stored = [...stored, violation].slice(-100);
       },
       loadViolations: async () => stored,
+      unreported: async () => new Map(),
+      markReported: async () => {},
     },
     async (event) => void events.push(event),
   );
@@ -65,9 +67,16 @@ describe('ViolationLog', () => {
 
   test('a store that fails loses nothing of this life', async () => {
     const fail = () => Promise.reject(new Error('no disk'));
-    log = new ViolationLog({ saveViolation: fail, loadViolations: fail }, async () => {});
+    const store = { saveViolation: fail, loadViolations: fail, unreported: fail, markReported: fail };
+    log = new ViolationLog(store, async () => {});
     await record({ url: 'a' });
     await record({ url: 'b' });
+    expect(await log.list()).toHaveLength(2);
+    // Reported from memory, each once.
+    const unreported = await log.unreported();
+    expect([...unreported.values()].map(({ facts }) => facts.url)).toEqual(['a', 'b']);
+    await log.markReported([...unreported.keys()].slice(0, 1));
+    expect([...(await log.unreported()).values()].map(({ facts }) => facts.url)).toEqual(['b']);
     expect(await log.list()).toHaveLength(2);
   });
 });

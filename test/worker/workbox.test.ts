@@ -28,6 +28,31 @@ afterEach(async () => {
   await deleteDB(`vouchsafe ${SCOPE.href}`);
 });
 
+describe('the Workbox handler', () => {
+  /** What Workbox's router does with it: it rejects where the handler does. */
+  const handle = (event: object, request: Request) => {
+    browser.startLife();
+    const { handler } = vouchsafeForWorkbox(browser.config());
+    return handler.handle({ event, request, url: new URL(request.url) } as never) as Promise<Response>;
+  };
+
+  it('refuses what no page asked for, such as the URLs that a window wants cached, and nobody’s attack is recorded', async () => {
+    const request = new Request(new URL('app.js', SCOPE));
+    const answer = await handle({ type: 'message', waitUntil() {} }, request);
+    expect(answer.type).toBe('error');
+    expect(await browser.start().violations.list()).toEqual([]);
+  });
+
+  it('answers although the refusal itself fails: Firefox loads the network’s page when it rejects', async () => {
+    const { event } = fetchEvent('extra.js');
+    const fail = () => {
+      throw new DOMException('The event is over.', 'InvalidStateError');
+    };
+    const answer = await handle(Object.assign(event, { waitUntil: fail }), event.request);
+    expect([answer.status, await answer.text()]).toEqual([503, '']);
+  });
+});
+
 describe('the Workbox plugin', () => {
   type Hook = 'fetchDidSucceed' | 'cachedResponseWillBeUsed';
 
