@@ -1,4 +1,5 @@
 import type { Request, VetResult } from '../messages/messages.js';
+import { scriptStart, type WorkerConfig } from '../release/config.js';
 import { download } from '../tuf/download.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { checkFile, describe, inWords, type TargetFile } from '../tuf/file.js';
@@ -13,6 +14,7 @@ const LONGEST_SCRIPT = 2 ** 24;
 
 /** What vetting needs. */
 export interface VetParts {
+  readonly config: WorkerConfig;
   readonly registration: ServiceWorkerRegistration;
   readonly releases: Releases;
   readonly updates: Updates;
@@ -26,7 +28,9 @@ export interface VetParts {
  * Compares the worker script on the server with what the signers have signed, and tells every page. A browser replaces a worker by whatever
  * script the server has, and no worker can have a say in that; all that is left is to notice.
  *
- * A server can give this request another answer than the browser's own: then it goes unnoticed.
+ * A server can give this request another answer than the browser's own. The script that this worker is says nothing of one beside it: browsers
+ * install a worker only when its bytes, or those that it imports, are others. So such a server has to show a signed script that this worker
+ * is not, and there is one only while the signers have a newer one than this browser: then it goes unnoticed.
  *
  * @param parts the worker's
  */
@@ -54,7 +58,7 @@ export async function vetNext(parts: VetParts): Promise<void> {
   else next.addEventListener('statechange', () => next.state === 'installed' && takeOver());
 }
 
-async function compare({ registration, releases, updates, violations }: VetParts): Promise<VetResult> {
+async function compare({ config, registration, releases, updates, violations }: VetParts): Promise<VetResult> {
   const worker = registration.installing ?? registration.waiting ?? registration.active;
   const url = worker?.scriptURL ?? '';
   // Not the path of the old script: a script from elsewhere is listed under no name.
@@ -72,7 +76,7 @@ async function compare({ registration, releases, updates, violations }: VetParts
   );
   // A repository of another tool need not list the worker's own script. One from elsewhere is another matter.
   if (signed.length === 0 && url === registration.active?.scriptURL) return { isSigned: undefined };
-  for (const file of signed) if (await isFile(bytes, file)) return { isSigned: true };
+  for (const file of signed) if (await isFile(bytes, file)) return { isSigned: isOwn(bytes, config) ? undefined : true };
   const error = new VouchsafeError(
     'verifier-replaced',
     'The program that checks this site was replaced by one that is not signed.',
@@ -84,6 +88,11 @@ async function compare({ registration, releases, updates, violations }: VetParts
   );
   await violations.record(error, 'watch');
   return { isSigned: false, refusal: toRefusal(error) };
+}
+
+/** Of a signed script: whether it is the one that runs here. Its first line is nobody's but the signers'. */
+function isOwn(bytes: Uint8Array, { build }: WorkerConfig): boolean {
+  return build !== undefined && new TextDecoder().decode(bytes).startsWith(`${scriptStart(build)},`);
 }
 
 function isFile(bytes: Uint8Array, file: TargetFile): Promise<boolean> {

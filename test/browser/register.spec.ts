@@ -1,4 +1,6 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Page } from '@playwright/test';
+import type { PathMatch } from '../../src/demo/hostile-server.js';
 import type { RegisterOptions, Vouchsafe } from '../../src/window/register.js';
 import { makeRelease, releaseShown } from './fixture-app.js';
 import { expect, type Site, test } from './fixtures.js';
@@ -22,6 +24,13 @@ const EVIL = `
   self.addEventListener('fetch', (event) => event.request.method === 'GET' && event.respondWith(new Response('evil')));
 `;
 
+/** How a server has a worker script that is not the signed one: for everybody, or for the browser alone, whose own request says what it is for. */
+const LIES = {
+  'for everybody': /vouchsafe-worker\.js$/,
+  'for the browser alone': (path: string, headers: IncomingHttpHeaders) =>
+    path.endsWith('/vouchsafe-worker.js') && headers['service-worker'] === 'script',
+};
+
 const makeReleaseWithLibrary = async (folder: string, name: string) => addLibrary(await makeRelease(folder, name));
 
 interface Registered {
@@ -44,8 +53,8 @@ async function registerIn(page: Page, options: RegisterOptions = {}): Promise<vo
 const heard = (page: Page): Promise<Registered['heard']> => page.evaluate(() => (window as unknown as Registered).heard);
 
 /** From now on the server has this worker, and the browser looks. */
-async function replaceWorker(page: Page, { server }: Site, body: string): Promise<void> {
-  server.lie({ match: /vouchsafe-worker\.js$/, body, type: 'text/javascript' });
+async function replaceWorker(page: Page, { server }: Site, body: string, match: PathMatch = LIES['for everybody']): Promise<void> {
+  server.lie({ match, body, type: 'text/javascript' });
   await page.evaluate(() => (window as unknown as Registered).vouchsafe.registration.update());
 }
 
@@ -142,6 +151,25 @@ test('C11 a worker that was replaced on the server locks the page, whatever the 
   // The screen itself breaks no policy. Its style is applied.
   expect(problems.filter((problem) => /polic/i.test(problem))).toEqual([]);
   expect(await locked(page).evaluate((main) => getComputedStyle(main).maxWidth)).toBe('576px');
+});
+
+test('C11 a worker that the server shows to the browser alone, and to nobody who compares it, locks the page', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
+  await openApp(page, site.url);
+  await registerIn(page);
+  // It leaves the old worker the time to compare the script, and to say what it found.
+  const patient = EVIL.replace(
+    "'install', () => self.skipWaiting()",
+    "'install', () => setTimeout(() => self.skipWaiting(), 3_000)",
+  );
+  expect(patient).not.toBe(EVIL);
+  await replaceWorker(page, site, patient, LIES['for the browser alone']);
+  await expect(locked(page)).toBeVisible();
+  expect(await heard(page)).toContainEqual({ type: 'violation', code: 'verifier-replaced' });
 });
 
 test('C11 with replaced: report the app is told, and the page stays', async ({ page, publishSite, folder }) => {

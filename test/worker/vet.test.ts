@@ -53,6 +53,29 @@ describe('vet', () => {
     expect([report, postMessage].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
   });
 
+  it('C11 does not take the script that this worker is for what the browser installs beside it: that one’s bytes are others', async () => {
+    const own = `self.vouchsafe={"build":"one","roots":[]};\nserve()`;
+    const next = `self.vouchsafe={"build":"two","roots":[]};\nserve()`;
+    await repository.release({ 'vouchsafe.json': manifestWith(), 'index.html': 'one', 'vouchsafe-worker.js': own });
+    repository.files.set(SCRIPT, utf8(own));
+    browser.scripts = { ...browser.scripts, waiting: `${SCOPE.href}vouchsafe-worker.js` };
+    const parts = browser.start({ build: 'one' });
+    const postMessage = vi.fn();
+    Object.assign(parts.registration.waiting ?? {}, { state: 'installed', postMessage });
+    // The server lies to the browser alone.
+    expect(await vet(parts)).toEqual({ isSigned: undefined });
+    await vetNext(parts);
+    expect(postMessage).not.toHaveBeenCalled();
+    // Without another worker in sight, which a page may see earlier, it says just as little about one.
+    browser.scripts = { active: `${SCOPE.href}vouchsafe-worker.js` };
+    expect(await vet(browser.start({ build: 'one' }))).toEqual({ isSigned: undefined });
+
+    // An honest deployment.
+    await repository.release({ 'vouchsafe.json': manifestWith(), 'index.html': 'two', 'vouchsafe-worker.js': next });
+    repository.files.set(SCRIPT, utf8(next));
+    expect(await vet(parts)).toEqual({ isSigned: true });
+  });
+
   it('reads no more of a script than any signed one can have, and takes what is longer for another one', async () => {
     const parts = browser.start();
     const packet = new Uint8Array(2 ** 20);
