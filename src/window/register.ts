@@ -126,7 +126,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
     this.#connection = connection;
     this.#options = options;
     const { signal } = this.#end;
-    connection.listen((event) => this.#hear(event), signal);
+    connection.listen((event, source) => this.#hear(event, source), signal);
     this.#watch = new WorkerWatch(
       connection,
       { replaced: (refusal) => this.#replaced(refusal), noticed: (refusal) => void this.#report(refusal) },
@@ -194,7 +194,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
     if (this.#connection.container.controller && (await this.status()).pinned === undefined) location.reload();
   }
 
-  #hear(event: WorkerEvent): void {
+  #hear(event: WorkerEvent, source: ServiceWorker): void {
     switch (event.vouchsafe) {
       case 'progress':
       case 'verifying':
@@ -214,9 +214,10 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
         this.#dispatch('state', event.freshness);
         break;
       case 'vetted':
-        this.#watch.vetted(event.vet);
+        this.#watch.vetted(event.vet, source);
         break;
       case 'stood-down':
+        if (!this.#watch.goesBy(source)) return;
         // What follows is meant: no worker any more, and no page under control.
         this.#end.abort();
         this.#dispatch('stood-down', null);
