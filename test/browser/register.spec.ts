@@ -2,10 +2,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Page } from '@playwright/test';
 import type { PathMatch } from '../../src/demo/hostile-server.js';
 import type { RegisterOptions, Vouchsafe } from '../../src/window/register.js';
-import { makeRelease, releaseShown } from './fixture-app.js';
+import { EVERYTHING, makeRelease, proofOf, releaseShown } from './fixture-app.js';
 import { expect, type Site, test } from './fixtures.js';
 import { addLibrary } from './library.js';
-import { openApp, update, watchProblems } from './page-actions.js';
+import { expectViolation, openApp, update, watchProblems } from './page-actions.js';
 
 /** Nothing inline, no sink for texts: what the lock's screen has to get along with. */
 const STRICT = {
@@ -16,13 +16,29 @@ const STRICT = {
   },
 };
 
-/** A worker that takes over at once and says yes to everything, and what its pages would then be. */
-const EVIL = `
-  self.addEventListener('install', () => self.skipWaiting());
-  self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
-  self.addEventListener('message', ({ ports: [port] }) => port?.postMessage({ ok: true, value: { isSigned: true } }));
-  self.addEventListener('fetch', (event) => event.request.method === 'GET' && event.respondWith(new Response('evil')));
+/**
+ * A worker that says yes to everything, and tells pages that it was found signed and that there is nothing more to watch over; what its pages would
+ * then be. It waits, as a signed one does, until it is told to take over or the last page has gone.
+ */
+const EVIL_THAT_WAITS = `
+  const lies = [{ vouchsafe: 'vetted', vet: { isSigned: true } }, { vouchsafe: 'stood-down' }];
+  const lie = async () => {
+    for (const client of await self.clients.matchAll({ includeUncontrolled: true })) for (const each of lies) client.postMessage(each);
+  };
+  self.addEventListener('activate', (event) => event.waitUntil(lie().then(() => self.clients.claim()).then(lie)));
+  self.addEventListener('message', ({ data, ports: [port] }) => {
+    if (data.vouchsafe === 'take-over') self.skipWaiting();
+    port?.postMessage({ ok: true, value: { isSigned: true } });
+  });
+  const page = '<p id="title">evil</p><script>window.evil = 1</script>';
+  self.addEventListener('fetch', (event) => {
+    if (event.request.method === 'GET') event.respondWith(new Response(page, { headers: { 'content-type': 'text/html' } }));
+  });
 `;
+/** One that takes over at once. */
+const EVIL = `self.addEventListener('install', () => self.skipWaiting());${EVIL_THAT_WAITS}`;
+/** One that leaves the old worker the time to compare the script and to say what it found. */
+const EVIL_THAT_IS_PATIENT = `self.addEventListener('install', () => setTimeout(() => self.skipWaiting(), 3_000));${EVIL_THAT_WAITS}`;
 
 /** How a server has a worker script that is not the signed one: for everybody, or for the browser alone, whose own request says what it is for. */
 const LIES = {
@@ -153,24 +169,68 @@ test('C11 a worker that was replaced on the server locks the page, whatever the 
   expect(await locked(page).evaluate((main) => getComputedStyle(main).maxWidth)).toBe('576px');
 });
 
-test('C11 a worker that the server shows to the browser alone, and to nobody who compares it, locks the page', async ({
-  page,
-  publishSite,
-  folder,
-}) => {
-  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
-  await openApp(page, site.url);
-  await registerIn(page);
-  // It leaves the old worker the time to compare the script, and to say what it found.
-  const patient = EVIL.replace(
-    "'install', () => self.skipWaiting()",
-    "'install', () => setTimeout(() => self.skipWaiting(), 3_000)",
-  );
-  expect(patient).not.toBe(EVIL);
-  await replaceWorker(page, site, patient, LIES['for the browser alone']);
-  await expect(locked(page)).toBeVisible();
-  expect(await heard(page)).toContainEqual({ type: 'violation', code: 'verifier-replaced' });
-});
+const REPLACEMENTS = [
+  { what: 'takes over at once', script: EVIL, shown: 'for everybody' },
+  { what: 'takes over at once, while the old one gets no answer,', script: EVIL, shown: 'for the browser alone' },
+  { what: 'takes over after a while', script: EVIL_THAT_IS_PATIENT, shown: 'for the browser alone' },
+  { what: 'waits, without skipWaiting,', script: EVIL_THAT_WAITS, shown: 'for everybody' },
+  { what: 'waits, without skipWaiting,', script: EVIL_THAT_WAITS, shown: 'for the browser alone' },
+] as const;
+
+for (const { what, script, shown } of REPLACEMENTS) {
+  test(`C11 another worker on the server, ${shown}, that ${what} locks the page; when the server is honest again, so is the site after its last tab was closed`, async ({
+    page,
+    publishSite,
+    folder,
+  }) => {
+    const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
+    await openApp(page, site.url);
+    await registerIn(page);
+    if (what.includes('no answer')) site.server.lie({ match: LIES['for everybody'], hold: true });
+    await replaceWorker(page, site, script, LIES[shown]);
+    await expect(locked(page)).toBeVisible();
+    expect(await heard(page)).toContainEqual({ type: 'violation', code: 'verifier-replaced' });
+    expect(await page.evaluate(() => 'evil' in window)).toBe(false);
+    const workers = () =>
+      page.evaluate(async () => {
+        const { active, waiting, installing } = (await navigator.serviceWorker.getRegistration()) ?? {};
+        return [active?.state, waiting?.state, installing?.state];
+      });
+    if (script === EVIL_THAT_WAITS) {
+      // It was not told to take over, and the worker that was asked has written it down.
+      expect(await workers()).toEqual(['activated', 'installed', undefined]);
+      await expectViolation(page, { code: 'verifier-replaced', during: 'watch' });
+    }
+
+    site.server.honest();
+    await page.evaluate(() =>
+      navigator.serviceWorker
+        .getRegistration()
+        .then((own) => own?.update())
+        .then(() => undefined),
+    );
+    await expect.poll(workers).toEqual(['activated', 'installed', undefined]);
+    const context = page.context();
+    await page.close();
+    let tab = await context.newPage();
+    // The browser lets the next worker in when the last page has gone, and has its own time for that.
+    await expect
+      .poll(async () => {
+        await tab.close();
+        tab = await context.newPage();
+        await tab.goto(site.url);
+        return tab.title();
+      })
+      .toBe('Fixture');
+    await openApp(tab, site.url);
+    expect(await releaseShown(tab)).toBe('one');
+    expect(await proofOf(tab)).toEqual(EVERYTHING);
+    expect(await tab.evaluate(() => 'evil' in window)).toBe(false);
+    await registerIn(tab);
+    expect(await update(tab)).toMatchObject({ outcome: 'current' });
+    await expect(locked(tab)).toBeHidden();
+  });
+}
 
 test('C11 with replaced: report the app is told, and the page stays', async ({ page, publishSite, folder }) => {
   const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
