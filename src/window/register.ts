@@ -16,7 +16,8 @@ import { lockPage } from './lock.js';
 import { type LookOptions, registerPeriodicSync, scheduleLooks } from './look-schedule.js';
 import { askToPersist } from './persist.js';
 import { type ReportsTo, sendReport } from './send-report.js';
-import { uncontrolled, WorkerWatch } from './watch.js';
+import { pastTheWorker } from './uncontrolled.js';
+import { WorkerWatch } from './watch.js';
 
 export type {
   Freshness,
@@ -104,11 +105,8 @@ const HOUR = 3_600;
  *   browser or the server does not allow it
  */
 export async function register(options: RegisterOptions = {}): Promise<Vouchsafe> {
-  // A page that was loaded past the worker that was there: by a hard reload, or because something took the worker's control away.
-  const container = navigator.serviceWorker as ServiceWorkerContainer | undefined;
-  const before = container?.controller === null ? await container.getRegistration() : undefined;
-  const isPastTheWorker = before?.active?.state === 'activated' && container?.controller === null;
-  return new RegisteredWorker(await Connection.open(options), options, isPastTheWorker);
+  const past = await pastTheWorker();
+  return new RegisteredWorker(await Connection.open(options), options, past);
 }
 
 class RegisteredWorker extends EventTarget implements Vouchsafe {
@@ -121,7 +119,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   /** As the worker said when the page began: who takes over from it would name another, or none. */
   #reportsTo: ReportsTo | undefined;
 
-  constructor(connection: Connection, options: RegisterOptions, isPastTheWorker: boolean) {
+  constructor(connection: Connection, options: RegisterOptions, past: Refusal | undefined) {
     super();
     this.#connection = connection;
     this.#options = options;
@@ -134,7 +132,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
     );
     connection.ask({ vouchsafe: 'policy', activation: options.activation }).catch(() => {});
     // When the caller has had the time to add listeners.
-    setTimeout(() => void this.#begin(isPastTheWorker).catch(() => {}));
+    setTimeout(() => void this.#begin(past).catch(() => {}));
   }
 
   get registration(): ServiceWorkerRegistration {
@@ -162,7 +160,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
     return this.#connection.ask({ vouchsafe: 'verify' });
   }
 
-  async #begin(isPastTheWorker: boolean): Promise<void> {
+  async #begin(past: Refusal | undefined): Promise<void> {
     const { look = {}, persist = true } = this.#options;
     const { signal } = this.#end;
     addEventListener('pageshow', ({ persisted }) => persisted && void this.#reloadIfForgotten().catch(() => {}), { signal });
@@ -170,8 +168,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
       scheduleLooks(() => this.#look(), look.every ?? HOUR, { window, document }, signal);
       void registerPeriodicSync(this.registration, look.periodic ?? 12 * HOUR);
     }
-    if (isPastTheWorker)
-      await this.#report(uncontrolled('A page was loaded past the worker, as by a hard reload.', 'no controller'));
+    if (past) await this.#report(past);
     const [status] = await Promise.all([this.#askStatus(), this.#watch.inspect()]);
     if (status.staged) this.#tellStaged(status.staged);
     if (persist && status.active) await askToPersist();

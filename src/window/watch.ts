@@ -1,6 +1,7 @@
 import type { Refusal, VetResult } from '../messages/messages.js';
 import { askWorker } from './ask.js';
 import type { Connection } from './connection.js';
+import { uncontrolled } from './uncontrolled.js';
 
 /** Whom a watch tells. */
 export interface WatchListener {
@@ -201,13 +202,4 @@ export class WorkerWatch {
     const actual = worker && { actual: `${worker.scriptURL}, not found signed` };
     return { code: 'verifier-replaced', message, facts: { url: scriptUrl, expected: 'the signed worker script', ...actual } };
   }
-}
-
-/**
- * @param message what happened
- * @param actual instead of a page that is controlled
- * @returns the refusal
- */
-export function uncontrolled(message: string, actual: string): Refusal {
-  return { code: 'uncontrolled', message, facts: { url: location.href, expected: 'a page that the worker controls', actual } };
 }

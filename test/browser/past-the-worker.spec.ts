@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test';
 import { EVERYTHING, FIXTURE_APP, proofOf } from './fixture-app.js';
 import { expect, plantEvil, requestsPastTheWorker, test } from './fixtures.js';
-import { openApp } from './page-actions.js';
+import { expectViolation, openApp, statusOf } from './page-actions.js';
 
 // What browsers load without asking the service worker, and what closes or mends it.
 
@@ -104,7 +104,11 @@ test('C13 a signed policy closes what no worker of the scope sees: frames and wo
   expect(requestsPastTheWorker(site, since)).toEqual([]);
 });
 
-test('C12 a hard reload, which goes past the worker, ends in the verified app', async ({ page, publishSite, browserName }) => {
+test('C12 a hard reload, which goes past the worker, is reported and ends in the verified app', async ({
+  page,
+  publishSite,
+  browserName,
+}) => {
   const site = await publishSite(FIXTURE_APP);
   await openApp(page, site.url);
   const since = site.server.requests.length;
@@ -118,6 +122,13 @@ test('C12 a hard reload, which goes past the worker, ends in the verified app', 
   await openAppIsBack(page);
   expect(await proofOf(page)).toEqual(EVERYTHING);
   expect(requestsPastTheWorker(site, since)).toEqual(['/']);
+  await expectViolation(page, { code: 'uncontrolled', during: 'watch', facts: { url: site.url, actual: 'no controller' } });
+});
+
+test('a first visit is no page past the worker', async ({ page, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(page, site.url);
+  expect((await statusOf(page)).violations).toEqual([]);
 });
 
 async function openAppIsBack(page: Page): Promise<void> {
