@@ -5,7 +5,7 @@ import type { RegisterOptions, Vouchsafe } from '../../src/window/register.js';
 import { EVERYTHING, makeRelease, proofOf, releaseShown } from './fixture-app.js';
 import { expect, type Site, test } from './fixtures.js';
 import { addLibrary } from './library.js';
-import { expectViolation, openApp, update, watchProblems } from './page-actions.js';
+import { expectViolation, openApp, statusOf, update, watchProblems } from './page-actions.js';
 
 /** Nothing inline, no sink for texts: what the lock's screen has to get along with. */
 const STRICT = {
@@ -275,14 +275,82 @@ test('C11 a signed new worker takes over, in every tab, and nothing is locked', 
   }
 });
 
-test('C12 a second registration inside the scope is noticed, once', async ({ page, publishSite, folder }) => {
+test('C11 what the worker knew survives a signed new one: the pin of an old tab, a staged release, a violation', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
   const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
   await openApp(page, site.url);
-  await page.evaluate(() => navigator.serviceWorker.register('/vouchsafe-worker.js', { scope: '/pages/' }).then(() => undefined));
+  const old = await page.context().newPage();
+  await openApp(old, site.url);
+  await site.publish(await makeReleaseWithLibrary(folder, 'two'));
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await page.reload();
+  expect(await releaseShown(page)).toBe('two');
+  await page.evaluate(() => fetch('/not-there.js').catch(() => {}));
+  await expectViolation(page, { code: 'not-found', facts: { url: `${site.url}not-there.js` } });
+
+  await site.publish(await makeReleaseWithLibrary(folder, 'three'), { passthrough: ['/api/'] });
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  const known = async (tab: Page) => {
+    const { pinned, active, staged, violations } = await statusOf(tab);
+    return { pinned, active, staged, violations };
+  };
+  const before = [await known(page), await known(old)];
+  expect(before).toMatchObject([{ staged: { id: expect.stringMatching(/^3-/) } }, { pinned: expect.stringMatching(/^1-/) }]);
+  const { life } = await statusOf(page);
+  await registerIn(page);
+  const takenOver = page.evaluate(
+    () => new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', () => resolve(0), { once: true })),
+  );
+  await page.evaluate(() => (window as unknown as Registered).vouchsafe.registration.update().then(() => undefined));
+  await takenOver;
+  expect((await statusOf(page)).life).not.toBe(life);
+  expect([await known(page), await known(old)]).toEqual(before);
+  // What the old tab asks for is still of its own release.
+  expect(await old.evaluate(() => fetch('/index.html').then((response) => response.text()))).toContain('id="title">one');
+  await page.reload();
+  expect(await releaseShown(page)).toBe('three');
+  await expect(locked(page)).toBeHidden();
+});
+
+test('C12 a second registration inside the scope is noticed, once; the page that notices it stays verified, and so are those below when it is gone', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
+  await openApp(page, site.url);
+  site.server.lie({ match: /evil-worker/, body: EVIL, type: 'text/javascript' });
+  await page.evaluate(async () => {
+    const foreign = await navigator.serviceWorker.register('/pages/evil-worker.js', { scope: '/pages/' });
+    const worker = foreign.installing ?? foreign.waiting;
+    await new Promise<void>((resolve) => {
+      const look = () => (worker === null || worker.state === 'activated') && resolve();
+      worker?.addEventListener('statechange', look);
+      look();
+    });
+  });
   await registerIn(page, { look: { every: 1 } });
-  await expect.poll(() => heard(page)).toContainEqual({ type: 'violation', code: 'foreign-registration' });
+  const foreign = { code: 'foreign-registration', facts: { url: `${site.url}pages/`, actual: `${site.url}pages/evil-worker.js` } };
+  await expectViolation(page, { ...foreign, during: 'watch' });
   await page.waitForTimeout(3_000);
   expect((await heard(page)).filter(({ code }) => code === 'foreign-registration')).toHaveLength(1);
+  // It takes over what is opened below it, which is why it is noticed, and nothing of this page: what that fetches is still answered from the release.
+  await expect(locked(page)).toBeHidden();
+  expect(await releaseShown(page)).toBe('one');
+  expect(await page.evaluate(() => fetch('/pages/frame.html').then((response) => response.text()))).not.toContain('evil');
+  expect(await page.evaluate(() => 'evil' in window)).toBe(false);
+
+  site.server.honest();
+  await page.evaluate(() => navigator.serviceWorker.getRegistration('/pages/').then((own) => own?.unregister()));
+  const below = await page.context().newPage();
+  await below.goto(`${site.url}pages/frame.html`);
+  expect(await below.evaluate(() => navigator.serviceWorker.controller?.scriptURL)).toBe(`${site.url}vouchsafe-worker.js`);
+  expect(await below.evaluate(() => 'evil' in window)).toBe(false);
+  await page.reload();
+  expect(await proofOf(page)).toEqual(EVERYTHING);
 });
 
 test('C12 unregistered by a script, the worker is registered again', async ({ page, publishSite, folder }) => {
