@@ -275,11 +275,9 @@ test('C11 a signed new worker takes over, in every tab, and nothing is locked', 
   }
 });
 
-test('C11 what the worker knew survives a signed new one: the pin of an old tab, a staged release, a violation', async ({
-  page,
-  publishSite,
-  folder,
-}) => {
+test('C11 what the worker knew survives a signed new one: the pin of an old tab, a staged release, a violation', {
+  tag: '@chromium',
+}, async ({ page, publishSite, folder }) => {
   const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
   await openApp(page, site.url);
   const old = await page.context().newPage();
@@ -291,6 +289,8 @@ test('C11 what the worker knew survives a signed new one: the pin of an old tab,
   await page.evaluate(() => fetch('/not-there.js').catch(() => {}));
   await expectViolation(page, { code: 'not-found', facts: { url: `${site.url}not-there.js` } });
 
+  // A browser looks for a newer worker some time after a navigation; not before the page listens.
+  site.server.lie({ match: LIES['for the browser alone'], hold: true });
   await site.publish(await makeReleaseWithLibrary(folder, 'three'), { passthrough: ['/api/'] });
   expect(await update(page)).toMatchObject({ outcome: 'staged' });
   const known = async (tab: Page) => {
@@ -304,6 +304,7 @@ test('C11 what the worker knew survives a signed new one: the pin of an old tab,
   const takenOver = page.evaluate(
     () => new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', () => resolve(0), { once: true })),
   );
+  site.server.honest();
   await page.evaluate(() => (window as unknown as Registered).vouchsafe.registration.update().then(() => undefined));
   await takenOver;
   expect((await statusOf(page)).life).not.toBe(life);
