@@ -19,8 +19,8 @@ export interface ReceivedRequest {
   answered?: { readonly status: number; readonly bytes: number };
 }
 
-/** Which requests a lie answers: their path as sent, without the query. */
-export type PathMatch = RegExp | ((path: string) => boolean);
+/** Which requests a lie answers: by their path as sent, without the query, or by their headers too. */
+export type PathMatch = RegExp | ((path: string, headers: IncomingMessage['headers']) => boolean);
 
 /** A lie: for these paths, at most `times` times, behave like this. The last one told that matches wins. */
 export type Lie = { readonly match: PathMatch; readonly times?: number } & Behaviour;
@@ -43,7 +43,8 @@ interface ToldLie {
   end(): void;
 }
 
-const matches = (match: PathMatch, path: string): boolean => (typeof match === 'function' ? match(path) : match.test(path));
+const matches = (match: PathMatch, { path, headers }: Pick<ReceivedRequest, 'path' | 'headers'>): boolean =>
+  typeof match === 'function' ? match(path, headers) : match.test(path);
 
 const next = (
   waiting: Set<(request: ReceivedRequest) => void>,
@@ -169,7 +170,7 @@ export class HostileServer {
    * @returns the request
    */
   nextRequest(match: PathMatch): Promise<ReceivedRequest> {
-    return next(this.#waiting, ({ path }) => matches(match, path));
+    return next(this.#waiting, (request) => matches(match, request));
   }
 
   /**
@@ -190,9 +191,9 @@ export class HostileServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = request.url ?? '/';
     const path = url.split('?', 1)[0] ?? '/';
-    const told = this.#lies.find(({ lie, left }) => left > 0 && matches(lie.match, path));
-    if (told !== undefined) told.left -= 1;
     const { method = 'GET', headers } = request;
+    const told = this.#lies.find(({ lie, left }) => left > 0 && matches(lie.match, { path, headers }));
+    if (told !== undefined) told.left -= 1;
     const received: ReceivedRequest = { method, url, path, headers, at: Date.now(), lied: told !== undefined };
     this.requests.push(received);
     const { bytesWritten } = request.socket;

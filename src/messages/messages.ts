@@ -139,7 +139,10 @@ export interface VerifyResult {
 
 /** Whether the worker script on the server is a signed one. */
 export interface VetResult {
-  /** Undefined when nobody can say: the server is out of reach, or the signed release does not list the script. */
+  /**
+   * Undefined when nobody can say: the server is out of reach, the signed release does not list the script, or the server shows the script that
+   * runs already, which is not what the browser installs beside it.
+   */
   readonly isSigned: boolean | undefined;
   /** The violation that was recorded, if any. */
   readonly refusal?: Refusal;

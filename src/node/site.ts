@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +10,7 @@ import {
   RESET_PAGE,
   STATUS_DATA,
   STATUS_PAGE,
+  scriptStart,
   TARGETS_FOLDER,
   WORKER_SCRIPT,
   type WorkerConfig,
@@ -17,6 +19,9 @@ import { isSystemError, PublisherError } from './publisher-error.js';
 
 /** The built scripts and the loader page, next to this module's folder in the package. */
 const BUNDLES = fileURLToPath(new URL('../bundles/', import.meta.url));
+
+/** Hexadecimal digits of SHA-256 that name a worker script: nobody but the signers writes them. */
+const BUILD_DIGITS = 32;
 
 /** What the part of the output that is not TUF is made from. */
 export interface SiteOptions {
@@ -71,7 +76,7 @@ export async function ownFiles(options: SiteOptions): Promise<OwnFiles> {
   return {
     scripts: [
       { path: ED25519_SCRIPT, bytes: Buffer.from(ed25519) },
-      { path: WORKER_SCRIPT, bytes: Buffer.from(`self.vouchsafe=${workerConfig(options)};\n${worker}`) },
+      { path: WORKER_SCRIPT, bytes: Buffer.from(workerScript(options, worker, ed25519)) },
       { path: LOADER_SCRIPT, bytes: Buffer.from(loader) },
     ],
     loaderPage: { path: LOADER_PAGE, bytes: Buffer.from(page.replaceAll('__BASE__', () => escapeHtml(options.base))) },
@@ -161,7 +166,7 @@ export function checkMirrors(mirrors: readonly string[]): string[] {
 }
 
 /** The fields stand in a fixed order, so that the same configuration is the same script. */
-function workerConfig(options: SiteOptions): string {
+function workerScript(options: SiteOptions, worker: string, ed25519: string): string {
   const utf8 = new TextDecoder('utf-8', { fatal: true });
   const config: WorkerConfig = {
     roots: options.roots.map((root) => utf8.decode(root)),
@@ -170,7 +175,12 @@ function workerConfig(options: SiteOptions): string {
     passthrough: options.passthrough,
     ...(options.reportOnly && { reportOnly: true }),
   };
-  return JSON.stringify(config);
+  // What the worker may import counts too: a browser installs a worker anew when only that is another.
+  const build = createHash('sha256')
+    .update(JSON.stringify([config, worker, ed25519]))
+    .digest('hex')
+    .slice(0, BUILD_DIGITS);
+  return `${scriptStart(build)},${JSON.stringify(config).slice(1)};\n${worker}`;
 }
 
 /** The site itself is asked first. */

@@ -4,6 +4,11 @@
  */
 export interface WorkerConfig {
   /**
+   * Names the bytes of the worker script and of what it may import: one who has this name has these bytes. `publish` writes it as the first field of
+   * the script's first line, where the script on the server is told from the one that runs. Without it nobody can.
+   */
+  readonly build?: string;
+  /**
    * The trusted root metadata, as JSON texts exactly as signed: every version, oldest first. The newest is what is trusted; those before
    * it only open a stored release that was signed in their day.
    */
@@ -19,6 +24,15 @@ export interface WorkerConfig {
    * `enforce` names. Fixed here, since before the first release nothing signed could say it.
    */
   readonly reportOnly?: boolean;
+}
+
+/**
+ * How a worker script begins that `publish` writes.
+ *
+ * @param build its `WorkerConfig.build`
+ */
+export function scriptStart(build: string): string {
+  return `self.vouchsafe={"build":${JSON.stringify(build)}`;
 }
 
 /** The name of the worker script, at the root of its scope. */

@@ -5,6 +5,7 @@
 import type { Progress, Refusal } from '../messages/messages.js';
 import { Connection } from './connection.js';
 import { RefusedError } from './errors.js';
+import { pastTheWorker } from './uncontrolled.js';
 
 /**
  * How often in a row one tab may come back here before the loader says so instead of loading once more. A hard reload comes back once;
@@ -28,6 +29,7 @@ void load();
 
 async function load(): Promise<void> {
   try {
+    const past = await pastTheWorker();
     const worker = await Connection.open({ worker: `${base}vouchsafe-worker.js`, scope: base });
     const standsDown = new Promise<'stood-down'>((resolve) => {
       worker.listen((event) => {
@@ -35,6 +37,8 @@ async function load(): Promise<void> {
         else if (event.vouchsafe === 'stood-down') resolve('stood-down');
       });
     });
+    // Reported here: the page that comes next is under control again, and knows nothing of it.
+    const reported = past && worker.ask({ vouchsafe: 'report', refusal: past }).catch(() => {});
     const update = () => worker.ask({ vouchsafe: 'update' });
     // A worker that stood down before this page was loaded may only now be gone; the next one has the word.
     const updated = update().catch(() => worker.reopen().then(update));
@@ -51,6 +55,7 @@ async function load(): Promise<void> {
       });
     }
     bar.value = 1;
+    await reported;
     location.reload();
   } catch (error) {
     const refusal: Refusal = error instanceof RefusedError ? error : { code: 'unsupported', message: String(error), facts: {} };

@@ -16,7 +16,8 @@ import { lockPage } from './lock.js';
 import { type LookOptions, registerPeriodicSync, scheduleLooks } from './look-schedule.js';
 import { askToPersist } from './persist.js';
 import { type ReportsTo, sendReport } from './send-report.js';
-import { uncontrolled, WorkerWatch } from './watch.js';
+import { pastTheWorker } from './uncontrolled.js';
+import { WorkerWatch } from './watch.js';
 
 export type {
   Freshness,
@@ -107,11 +108,8 @@ const HOUR = 3_600;
  *   browser or the server does not allow it
  */
 export async function register(options: RegisterOptions = {}): Promise<Vouchsafe> {
-  // A page that was loaded past the worker that was there: by a hard reload, or because something took the worker's control away.
-  const container = navigator.serviceWorker as ServiceWorkerContainer | undefined;
-  const before = container?.controller === null ? await container.getRegistration() : undefined;
-  const isPastTheWorker = before?.active?.state === 'activated' && container?.controller === null;
-  return new RegisteredWorker(await Connection.open(options), options, isPastTheWorker);
+  const past = await pastTheWorker();
+  return new RegisteredWorker(await Connection.open(options), options, past);
 }
 
 class RegisteredWorker extends EventTarget implements Vouchsafe {
@@ -126,12 +124,12 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   /** Whether the worker that was there when the page began said that it only reports: who takes over from it could say so not to lock the page. */
   #isReportOnly = false;
 
-  constructor(connection: Connection, options: RegisterOptions, isPastTheWorker: boolean) {
+  constructor(connection: Connection, options: RegisterOptions, past: Refusal | undefined) {
     super();
     this.#connection = connection;
     this.#options = options;
     const { signal } = this.#end;
-    connection.listen((event) => this.#hear(event), signal);
+    connection.listen((event, source) => this.#hear(event, source), signal);
     this.#watch = new WorkerWatch(
       connection,
       { replaced: (refusal) => this.#replaced(refusal), noticed: (refusal) => void this.#report(refusal) },
@@ -139,7 +137,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
     );
     connection.ask({ vouchsafe: 'policy', activation: options.activation }).catch(() => {});
     // When the caller has had the time to add listeners.
-    setTimeout(() => void this.#begin(isPastTheWorker).catch(() => {}));
+    setTimeout(() => void this.#begin(past).catch(() => {}));
   }
 
   get registration(): ServiceWorkerRegistration {
@@ -167,7 +165,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
     return this.#connection.ask({ vouchsafe: 'verify' });
   }
 
-  async #begin(isPastTheWorker: boolean): Promise<void> {
+  async #begin(past: Refusal | undefined): Promise<void> {
     const { look = {}, persist = true } = this.#options;
     const { signal } = this.#end;
     addEventListener('pageshow', ({ persisted }) => persisted && void this.#reloadIfForgotten().catch(() => {}), { signal });
@@ -175,8 +173,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
       scheduleLooks(() => this.#look(), look.every ?? HOUR, { window, document }, signal);
       void registerPeriodicSync(this.registration, look.periodic ?? 12 * HOUR);
     }
-    if (isPastTheWorker)
-      await this.#report(uncontrolled('A page was loaded past the worker, as by a hard reload.', 'no controller'));
+    if (past) await this.#report(past);
     const [status] = await Promise.all([this.#askStatus(), this.#watch.inspect()]);
     if (status.staged) this.#tellStaged(status.staged);
     if (persist && status.active) await askToPersist();
@@ -201,7 +198,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
     if (this.#connection.container.controller && (await this.status()).pinned === undefined) location.reload();
   }
 
-  #hear(event: WorkerEvent): void {
+  #hear(event: WorkerEvent, source: ServiceWorker): void {
     switch (event.vouchsafe) {
       case 'progress':
       case 'verifying':
@@ -221,9 +218,10 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
         this.#dispatch('state', event.freshness);
         break;
       case 'vetted':
-        this.#watch.vetted(event.vet);
+        this.#watch.vetted(event.vet, source);
         break;
       case 'stood-down':
+        if (!this.#watch.goesBy(source)) return;
         // What follows is meant: no worker any more, and no page under control.
         this.#end.abort();
         this.#dispatch('stood-down', null);

@@ -1,6 +1,7 @@
 import type { Refusal, VetResult } from '../messages/messages.js';
 import { askWorker } from './ask.js';
 import type { Connection } from './connection.js';
+import { uncontrolled } from './uncontrolled.js';
 
 /** Whom a watch tells. */
 export interface WatchListener {
@@ -31,8 +32,11 @@ export class WorkerWatch {
   readonly #connection: Connection;
   readonly #listener: WatchListener;
   readonly #signal: AbortSignal;
-  /** The worker that controlled this page last, if it was ours. */
-  #controller: ServiceWorker | undefined;
+  /**
+   * The worker that this page goes by: the one that was there when it began, or that was found signed before it took over. Nobody else vouches
+   * for another, nor says that the checks have ended.
+   */
+  #voucher: ServiceWorker | undefined;
   /** Whether the worker that is about to take over was found to be signed. */
   #isVouched = false;
   /** Ends the question that is on its way about it. */
@@ -52,17 +56,28 @@ export class WorkerWatch {
     this.#listener = listener;
     this.#signal = signal;
     const { container } = connection;
-    this.#controller = this.#ours(container.controller);
+    this.#voucher = this.#ours(container.controller) ?? this.#ours(connection.registration.active);
     container.addEventListener('controllerchange', () => this.#changed(), { signal });
     this.#watch(connection.registration);
   }
 
   /**
-   * What our own worker found out about the script on the server, whoever asked it.
+   * Whether what a worker says counts: one that is about to replace ours, or has, could vouch for itself, or end the watch.
+   *
+   * @param worker who says it
+   */
+  goesBy(worker: ServiceWorker): boolean {
+    return worker === this.#voucher;
+  }
+
+  /**
+   * What a worker found out about the script on the server, whoever asked it.
    *
    * @param vet its answer
+   * @param worker who says so
    */
-  vetted({ isSigned, refusal }: VetResult): void {
+  vetted({ isSigned, refusal }: VetResult, worker: ServiceWorker): void {
+    if (!this.goesBy(worker)) return;
     // That one of several who asked got no answer from the server takes nothing back.
     if (isSigned !== undefined) this.#isVouched = isSigned;
     if (isSigned === false)
@@ -94,7 +109,7 @@ export class WorkerWatch {
     if (this.#signal.aborted || own?.updateViaCache === 'none') return;
     const caching = own?.updateViaCache;
     // The registration's first worker, once more, takes over from none that could vet it: trust on first use again, so it is reported.
-    if (!own) this.#controller = undefined;
+    if (!own) this.#voucher = undefined;
     await this.#connection.reopen();
     if (caching) {
       this.#listener.noticed({
@@ -103,6 +118,7 @@ export class WorkerWatch {
         facts: { url: scope, expected: 'updateViaCache none', actual: `updateViaCache ${caching}` },
       });
     } else {
+      this.#voucher = this.#ours(this.#connection.registration.active);
       this.#watch(this.#connection.registration);
       this.#listener.noticed(uncontrolled('The worker was unregistered, and has been registered again.', 'no registration'));
     }
@@ -116,7 +132,7 @@ export class WorkerWatch {
 
   #vet(registration: ServiceWorkerRegistration): void {
     const incoming = registration.installing ?? registration.waiting;
-    const voucher = this.#controller ?? this.#ours(registration.active);
+    const voucher = this.#voucher;
     // The first worker there is: nobody is there yet to say what it should be.
     if (!incoming || !voucher) return;
     this.#isVouched = false;
@@ -125,13 +141,15 @@ export class WorkerWatch {
       this.#listener.replaced(this.#replaced('Another script was registered in the place of the worker.', incoming));
       return;
     }
+    // Replaced by one that was not signed, while the app wants no more than to be told: there is nobody left to ask.
+    if (voucher.state === 'redundant') return;
     const asking = new AbortController();
     this.#asking = asking;
     askWorker(voucher, { vouchsafe: 'vet' }, asking.signal).then(
       (vet) => {
         if (this.#signal.aborted) return;
         this.#asking = undefined;
-        this.vetted(vet);
+        this.vetted(vet, voucher);
         if (this.#isVouched) this.#letTakeOver(incoming);
       },
       () => {},
@@ -153,13 +171,12 @@ export class WorkerWatch {
 
   #changed(): void {
     const { controller } = this.#connection.container;
-    const before = this.#controller;
-    this.#controller = this.#ours(controller);
     if (controller === null) this.#listener.noticed(uncontrolled('The worker no longer controls this page.', 'no controller'));
-    else if (!this.#controller)
+    else if (!this.#ours(controller))
       this.#listener.replaced(this.#replaced('Another service worker has taken over this page.', controller));
-    // What nobody controlled has not been taken from anyone.
-    else if (before && before !== controller) this.#judge(controller);
+    // Where there was none, nothing has been taken from anyone.
+    else if (!this.#voucher) this.#voucher = controller;
+    else if (!this.goesBy(controller)) this.#judge(controller);
   }
 
   /** Whether the worker that has taken over was found signed before. */
@@ -169,8 +186,8 @@ export class WorkerWatch {
       const isVouched = this.#isVouched;
       this.#isVouched = false;
       this.#asking?.abort();
-      if (!isVouched)
-        this.#listener.replaced(this.#replaced('Another worker took over, and nobody had found it signed.', controller));
+      if (isVouched) this.#voucher = controller;
+      else this.#listener.replaced(this.#replaced('Another worker took over, and nobody had found it signed.', controller));
     };
     if (this.#asking && !this.#isVouched) setTimeout(judge, ANSWER_ON_ITS_WAY);
     else judge();
@@ -185,13 +202,4 @@ export class WorkerWatch {
     const actual = worker && { actual: `${worker.scriptURL}, not found signed` };
     return { code: 'verifier-replaced', message, facts: { url: scriptUrl, expected: 'the signed worker script', ...actual } };
   }
-}
-
-/**
- * @param message what happened
- * @param actual instead of a page that is controlled
- * @returns the refusal
- */
-export function uncontrolled(message: string, actual: string): Refusal {
-  return { code: 'uncontrolled', message, facts: { url: location.href, expected: 'a page that the worker controls', actual } };
 }

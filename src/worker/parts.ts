@@ -103,7 +103,7 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     reportsTo: () => reporter.endpoint(releases.active?.manifest.reporting),
     isEmbedded,
     onNavigation: async () => {
-      if (registration.waiting) await vetNext({ registration, releases, updates, violations, announce, report });
+      if (registration.waiting) await vetNext({ config, registration, releases, updates, violations, announce, report });
     },
     onUsed,
     onVerified: () => {

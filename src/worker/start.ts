@@ -9,6 +9,7 @@ import { refusalResponse, toRefusal } from './refusal.js';
 import { type ReplyParts, replyTo } from './replies.js';
 import { answerReportOnly } from './report-only.js';
 import { vetNext } from './vet.js';
+import { clientWatch } from './watch-clients.js';
 
 export type { WorkerConfig } from '../release/config.js';
 
@@ -27,8 +28,13 @@ export function startWorker(config: WorkerConfig): void {
   // Answers go from here to the engine, which copies a chunk before it asks for the next, as the specification has it ("respondWith" queues "a copy of" its
   // bytes). Nobody in this worker has them, and a page only ever gets the engine's copy.
   const parts = partsOf(config, freeMemory);
+  const lookForPages = clientWatch(parts, self.clients);
   // First and synchronously: a listener that returns or throws before `respondWith` leaves the request to the network.
-  self.addEventListener('fetch', (event) => event.respondWith(answerOrRefuse(event, parts).catch(lastResort)));
+  self.addEventListener('fetch', (event) => {
+    event.respondWith(answerOrRefuse(event, parts).catch(lastResort));
+    // Here: of an event that was answered no other listener hears.
+    if (event.request.mode === 'navigate') event.waitUntil(lookForPages());
+  });
   attend(parts);
   self.addEventListener('install', (event) => {
     // Beside another worker it waits until that one, or a page, has found it signed: one that does not wait looks like one nobody signed.

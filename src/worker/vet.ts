@@ -1,4 +1,5 @@
 import type { Request, VetResult } from '../messages/messages.js';
+import { scriptStart, type WorkerConfig } from '../release/config.js';
 import { download } from '../tuf/download.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { checkFile, describe, inWords, type TargetFile } from '../tuf/file.js';
@@ -13,6 +14,7 @@ const LONGEST_SCRIPT = 2 ** 24;
 
 /** What vetting needs. */
 export interface VetParts {
+  readonly config: WorkerConfig;
   readonly registration: ServiceWorkerRegistration;
   readonly releases: Releases;
   readonly updates: Updates;
@@ -23,15 +25,36 @@ export interface VetParts {
 }
 
 /**
+ * Milliseconds between the two looks at a script that nobody has signed. The servers of a CDN have a deployment one after the other, and the
+ * browser, the worker and the metadata may each be asked of another one.
+ */
+export const LOOK_AGAIN_AFTER = 12_000;
+
+/** By the worker that it is about, or the registration. */
+const underWay = new WeakMap<object, Promise<VetResult>>();
+
+/**
  * Compares the worker script on the server with what the signers have signed, and tells every page. A browser replaces a worker by whatever
- * script the server has, and no worker can have a say in that; all that is left is to notice.
+ * script the server has, and no worker can have a say in that; all that is left is to notice. What is not signed is looked at once more, with
+ * newer metadata, before anybody is told, unless it takes over meanwhile: a signed worker does not before it is told to.
  *
- * A server can give this request another answer than the browser's own: then it goes unnoticed.
+ * A server can give this request another answer than the browser's own. The script that this worker is says nothing of one beside it: browsers
+ * install a worker only when its bytes, or those that it imports, are others. So such a server has to show a signed script that this worker
+ * is not, and there is one only while the signers have a newer one than this browser: then it goes unnoticed.
  *
  * @param parts the worker's
  */
-export async function vet(parts: VetParts): Promise<VetResult> {
-  const result = await compare(parts);
+export function vet(parts: VetParts): Promise<VetResult> {
+  const incoming = incomingOf(parts.registration);
+  const about = incoming ?? parts.registration;
+  // Each page asks, and again while it has no answer.
+  const vetting = underWay.get(about) ?? vetOnce(parts, incoming).finally(() => underWay.delete(about));
+  underWay.set(about, vetting);
+  return vetting;
+}
+
+async function vetOnce(parts: VetParts, incoming: ServiceWorker | null): Promise<VetResult> {
+  const result = await lookTwice(parts, incoming);
   // To every page, not only to the one that asked: the new worker may take over before they have an answer of their own.
   await parts.announce({ vouchsafe: 'vetted', vet: result });
   return result;
@@ -44,8 +67,7 @@ export async function vet(parts: VetParts): Promise<VetResult> {
  * @param parts the worker's
  */
 export async function vetNext(parts: VetParts): Promise<void> {
-  const { installing, waiting } = parts.registration;
-  const next = installing ?? waiting;
+  const next = incomingOf(parts.registration);
   if (!next) return;
   // At once: when the other worker has taken over, this one is never asked to look again.
   if (!(await vet(parts)).isSigned) return parts.report();
@@ -54,40 +76,87 @@ export async function vetNext(parts: VetParts): Promise<void> {
   else next.addEventListener('statechange', () => next.state === 'installed' && takeOver());
 }
 
-async function compare({ registration, releases, updates, violations }: VetParts): Promise<VetResult> {
-  const worker = registration.installing ?? registration.waiting ?? registration.active;
-  const url = worker?.scriptURL ?? '';
+async function lookTwice(parts: VetParts, incoming: ServiceWorker | null): Promise<VetResult> {
+  let found = await look(parts);
+  if (found instanceof VouchsafeError) {
+    await untilSecondLook(incoming);
+    const again = hasTakenOver(incoming) ? 'silence' : await look(parts);
+    // A server that says nothing any more takes nothing back.
+    if (again !== 'silence') found = again;
+  }
+  if (!(found instanceof VouchsafeError)) return { isSigned: found === 'signed' || undefined };
+  await parts.violations.record(found, 'watch');
+  return { isSigned: false, refusal: toRefusal(found) };
+}
+
+function untilSecondLook(incoming: ServiceWorker | null): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, LOOK_AGAIN_AFTER);
+    incoming?.addEventListener('statechange', () => hasTakenOver(incoming) && resolve());
+  });
+}
+
+function hasTakenOver(worker: ServiceWorker | null): boolean {
+  return worker?.state === 'activating' || worker?.state === 'activated';
+}
+
+/** The violation, or that there is none: `unknown` when what the server says does not tell, `silence` when it says nothing. */
+async function look({
+  config,
+  registration,
+  releases,
+  updates,
+}: VetParts): Promise<'signed' | 'unknown' | 'silence' | VouchsafeError> {
+  const { active } = registration;
+  const incoming = incomingOf(registration);
+  const url = (incoming ?? active)?.scriptURL ?? '';
   // Not the path of the old script: a script from elsewhere is listed under no name.
   const path = url.startsWith(registration.scope) ? url.slice(registration.scope.length) : '';
   let bytes: Uint8Array;
   try {
     bytes = await download((target, init) => fetch(target, init), url, LONGEST_SCRIPT, DEFAULT_LIMITS, undefined, 'reload');
   } catch (error) {
-    if ((error as VouchsafeError).code !== 'too-long') return { isSigned: undefined };
+    if ((error as VouchsafeError).code !== 'too-long') return 'silence';
     bytes = new Uint8Array();
   }
   await updates.updateFromNow();
   const found = await Promise.all([releases.active, releases.staged].map((release) => release?.targets.find(path)));
   const signed = [updates.newest?.targets?.files.get(path), ...found].filter((file) => file !== undefined);
   // A repository of another tool need not list the worker's own script. One from elsewhere is another matter.
-  if (signed.length === 0 && url === registration.active?.scriptURL) return { isSigned: undefined };
-  for (const file of signed) if (await isFile(bytes, file)) return { isSigned: true };
-  const error = new VouchsafeError(
-    'verifier-replaced',
-    'The program that checks this site was replaced by one that is not signed.',
-    {
-      url,
-      expected: [...new Set(signed.map(inWords))].join(' or ') || 'a script of this site',
-      actual: inWords(await describe(bytes)),
-    },
-  );
-  await violations.record(error, 'watch');
-  return { isSigned: false, refusal: toRefusal(error) };
+  if (signed.length === 0 && url === active?.scriptURL) return 'unknown';
+  // The older ones, too: when the signers have moved on, the script that runs here is still no attack.
+  if (isOwn(bytes, config) && (await isAnyOf(bytes, [...signed, ...(await releases.older(path))]))) {
+    const isNewerSigned = !(await Promise.all(signed.map((file) => isAnyOf(bytes, [file])))).every(Boolean);
+    // While there is a newer one, that may be what the browser has.
+    return incoming && !isNewerSigned
+      ? replaced(url, 'no worker beside the signed one', 'another one, which only the browser was shown')
+      : 'unknown';
+  }
+  if (await isAnyOf(bytes, signed)) return 'signed';
+  const expected = [...new Set(signed.map(inWords))].join(' or ') || 'a script of this site';
+  return replaced(url, expected, inWords(await describe(bytes)));
 }
 
-function isFile(bytes: Uint8Array, file: TargetFile): Promise<boolean> {
-  return checkFile(bytes, file, {}).then(
-    () => true,
-    () => false,
+function replaced(url: string, expected: string, actual: string): VouchsafeError {
+  const message = 'The program that checks this site was replaced by one that is not signed.';
+  return new VouchsafeError('verifier-replaced', message, { url, expected, actual });
+}
+
+function incomingOf({ installing, waiting }: ServiceWorkerRegistration): ServiceWorker | null {
+  return installing ?? waiting;
+}
+
+/** Of a signed script: whether it is the one that runs here. Its first line is nobody's but the signers'. */
+function isOwn(bytes: Uint8Array, { build }: WorkerConfig): boolean {
+  return build !== undefined && new TextDecoder().decode(bytes).startsWith(`${scriptStart(build)},`);
+}
+
+async function isAnyOf(bytes: Uint8Array, files: readonly TargetFile[]): Promise<boolean> {
+  const checks = files.map((file) =>
+    checkFile(bytes, file, {}).then(
+      () => true,
+      () => false,
+    ),
   );
+  return (await Promise.all(checks)).includes(true);
 }

@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test';
 import { EVERYTHING, FIXTURE_APP, proofOf } from './fixture-app.js';
 import { expect, plantEvil, requestsPastTheWorker, test } from './fixtures.js';
-import { openApp } from './page-actions.js';
+import { expectViolation, openApp, statusOf } from './page-actions.js';
 
 // What browsers load without asking the service worker, and what closes or mends it.
 
@@ -104,21 +104,61 @@ test('C13 a signed policy closes what no worker of the scope sees: frames and wo
   expect(requestsPastTheWorker(site, since)).toEqual([]);
 });
 
-test('C12 a hard reload, which goes past the worker, ends in the verified app', async ({ page, publishSite, browserName }) => {
+test('C12 a hard reload, which goes past the worker, is reported and ends in the verified app', async ({
+  page,
+  publishSite,
+  browserName,
+}) => {
   const site = await publishSite(FIXTURE_APP);
   await openApp(page, site.url);
   const since = site.server.requests.length;
+  await hardReload(page, browserName);
+  await expect.poll(() => requestsPastTheWorker(site, since)).toEqual(['/']);
+  await openAppIsBack(page);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  expect(requestsPastTheWorker(site, since)).toEqual(['/']);
+  await expectViolation(page, { code: 'uncontrolled', during: 'watch', facts: { url: site.url, actual: 'no controller' } });
+});
+
+test('C12 a page that the server lies about at a hard reload is noticed by the worker, when another one is opened', async ({
+  page,
+  publishSite,
+  browserName,
+}) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(page, site.url);
+  const other = await page.context().newPage();
+  await openApp(other, site.url);
+  // In the position of a first visit: this page is the attacker's, and reports nothing.
+  const body = '<!doctype html><title>evil</title><script>window.evil = 1</script>';
+  site.server.lie({ match: /^\/$/, body, type: 'text/html' });
+  await hardReload(page, browserName);
+  await expect(page).toHaveTitle('evil');
+  await other.reload();
+  expect(await proofOf(other)).toEqual(EVERYTHING);
+  expect(await other.evaluate(() => 'evil' in window)).toBe(false);
+  await expectViolation(other, { code: 'uncontrolled', during: 'watch', facts: { url: site.url, actual: 'no controller' } });
+
+  site.server.honest();
+  await openApp(page, site.url);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  expect(await page.evaluate(() => 'evil' in window)).toBe(false);
+});
+
+test('a first visit is no page past the worker', async ({ page, publishSite }) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(page, site.url);
+  expect((await statusOf(page)).violations).toEqual([]);
+});
+
+async function hardReload(page: Page, browserName: string): Promise<void> {
   if (browserName === 'chromium') {
     const session = await page.context().newCDPSession(page);
     await session.send('Page.reload', { ignoreCache: true });
   } else {
     await page.evaluate(() => (location.reload as (force: boolean) => void)(true));
   }
-  await expect.poll(() => requestsPastTheWorker(site, since)).toEqual(['/']);
-  await openAppIsBack(page);
-  expect(await proofOf(page)).toEqual(EVERYTHING);
-  expect(requestsPastTheWorker(site, since)).toEqual(['/']);
-});
+}
 
 async function openAppIsBack(page: Page): Promise<void> {
   await expect(page).toHaveTitle('Fixture');

@@ -1,9 +1,11 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Page } from '@playwright/test';
+import type { PathMatch } from '../../src/demo/hostile-server.js';
 import type { RegisterOptions, Vouchsafe } from '../../src/window/register.js';
-import { makeRelease, releaseShown } from './fixture-app.js';
+import { EVERYTHING, makeRelease, proofOf, releaseShown } from './fixture-app.js';
 import { expect, type Site, test } from './fixtures.js';
 import { addLibrary } from './library.js';
-import { openApp, update, watchProblems } from './page-actions.js';
+import { expectViolation, openApp, statusOf, update, watchProblems } from './page-actions.js';
 
 /** Nothing inline, no sink for texts: what the lock's screen has to get along with. */
 const STRICT = {
@@ -14,13 +16,36 @@ const STRICT = {
   },
 };
 
-/** A worker that takes over at once and says yes to everything, and what its pages would then be. */
-const EVIL = `
-  self.addEventListener('install', () => self.skipWaiting());
-  self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
-  self.addEventListener('message', ({ ports: [port] }) => port?.postMessage({ ok: true, value: { isSigned: true } }));
-  self.addEventListener('fetch', (event) => event.request.method === 'GET' && event.respondWith(new Response('evil')));
+/**
+ * A worker that says yes to everything, and tells pages that it was found signed and that there is nothing more to watch over; what its pages would
+ * then be. It waits, as a signed one does, until it is told to take over or the last page has gone.
+ */
+const EVIL_THAT_WAITS = `
+  const lies = [{ vouchsafe: 'vetted', vet: { isSigned: true } }, { vouchsafe: 'stood-down' }];
+  const lie = async () => {
+    for (const client of await self.clients.matchAll({ includeUncontrolled: true })) for (const each of lies) client.postMessage(each);
+  };
+  self.addEventListener('activate', (event) => event.waitUntil(lie().then(() => self.clients.claim()).then(lie)));
+  self.addEventListener('message', ({ data, ports: [port] }) => {
+    if (data.vouchsafe === 'take-over') self.skipWaiting();
+    port?.postMessage({ ok: true, value: { isSigned: true } });
+  });
+  const page = '<p id="title">evil</p><script>window.evil = 1</script>';
+  self.addEventListener('fetch', (event) => {
+    if (event.request.method === 'GET') event.respondWith(new Response(page, { headers: { 'content-type': 'text/html' } }));
+  });
 `;
+/** One that takes over at once. */
+const EVIL = `self.addEventListener('install', () => self.skipWaiting());${EVIL_THAT_WAITS}`;
+/** One that leaves the old worker the time to compare the script and to say what it found. */
+const EVIL_THAT_IS_PATIENT = `self.addEventListener('install', () => setTimeout(() => self.skipWaiting(), 3_000));${EVIL_THAT_WAITS}`;
+
+/** How a server has a worker script that is not the signed one: for everybody, or for the browser alone, whose own request says what it is for. */
+const LIES = {
+  'for everybody': /vouchsafe-worker\.js$/,
+  'for the browser alone': (path: string, headers: IncomingHttpHeaders) =>
+    path.endsWith('/vouchsafe-worker.js') && headers['service-worker'] === 'script',
+};
 
 const makeReleaseWithLibrary = async (folder: string, name: string) => addLibrary(await makeRelease(folder, name));
 
@@ -44,8 +69,8 @@ async function registerIn(page: Page, options: RegisterOptions = {}): Promise<vo
 const heard = (page: Page): Promise<Registered['heard']> => page.evaluate(() => (window as unknown as Registered).heard);
 
 /** From now on the server has this worker, and the browser looks. */
-async function replaceWorker(page: Page, { server }: Site, body: string): Promise<void> {
-  server.lie({ match: /vouchsafe-worker\.js$/, body, type: 'text/javascript' });
+async function replaceWorker(page: Page, { server }: Site, body: string, match: PathMatch = LIES['for everybody']): Promise<void> {
+  server.lie({ match, body, type: 'text/javascript' });
   await page.evaluate(() => (window as unknown as Registered).vouchsafe.registration.update());
 }
 
@@ -144,6 +169,69 @@ test('C11 a worker that was replaced on the server locks the page, whatever the 
   expect(await locked(page).evaluate((main) => getComputedStyle(main).maxWidth)).toBe('576px');
 });
 
+const REPLACEMENTS = [
+  { what: 'takes over at once', script: EVIL, shown: 'for everybody' },
+  { what: 'takes over at once, while the old one gets no answer,', script: EVIL, shown: 'for the browser alone' },
+  { what: 'takes over after a while', script: EVIL_THAT_IS_PATIENT, shown: 'for the browser alone' },
+  { what: 'waits, without skipWaiting,', script: EVIL_THAT_WAITS, shown: 'for everybody' },
+  { what: 'waits, without skipWaiting,', script: EVIL_THAT_WAITS, shown: 'for the browser alone' },
+] as const;
+
+for (const { what, script, shown } of REPLACEMENTS) {
+  test(`C11 another worker on the server, ${shown}, that ${what} locks the page; when the server is honest again, so is the site after its last tab was closed`, async ({
+    page,
+    publishSite,
+    folder,
+  }) => {
+    const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
+    await openApp(page, site.url);
+    await registerIn(page);
+    if (what.includes('no answer')) site.server.lie({ match: LIES['for everybody'], hold: true });
+    await replaceWorker(page, site, script, LIES[shown]);
+    await expect(locked(page)).toBeVisible();
+    expect(await heard(page)).toContainEqual({ type: 'violation', code: 'verifier-replaced' });
+    expect(await page.evaluate(() => 'evil' in window)).toBe(false);
+    const workers = () =>
+      page.evaluate(async () => {
+        const { active, waiting, installing } = (await navigator.serviceWorker.getRegistration()) ?? {};
+        return [active?.state, waiting?.state, installing?.state];
+      });
+    if (script === EVIL_THAT_WAITS) {
+      // It was not told to take over, and the worker that was asked has written it down.
+      expect(await workers()).toEqual(['activated', 'installed', undefined]);
+      await expectViolation(page, { code: 'verifier-replaced', during: 'watch' });
+    }
+
+    site.server.honest();
+    await page.evaluate(() =>
+      navigator.serviceWorker
+        .getRegistration()
+        .then((own) => own?.update())
+        .then(() => undefined),
+    );
+    await expect.poll(workers).toEqual(['activated', 'installed', undefined]);
+    const context = page.context();
+    await page.close();
+    let tab = await context.newPage();
+    // The browser lets the next worker in when the last page has gone, and has its own time for that.
+    await expect
+      .poll(async () => {
+        await tab.close();
+        tab = await context.newPage();
+        await tab.goto(site.url);
+        return tab.title();
+      })
+      .toBe('Fixture');
+    await openApp(tab, site.url);
+    expect(await releaseShown(tab)).toBe('one');
+    expect(await proofOf(tab)).toEqual(EVERYTHING);
+    expect(await tab.evaluate(() => 'evil' in window)).toBe(false);
+    await registerIn(tab);
+    expect(await update(tab)).toMatchObject({ outcome: 'current' });
+    await expect(locked(tab)).toBeHidden();
+  });
+}
+
 test('C11 with replaced: report the app is told, and the page stays', async ({ page, publishSite, folder }) => {
   const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
   await openApp(page, site.url);
@@ -187,14 +275,83 @@ test('C11 a signed new worker takes over, in every tab, and nothing is locked', 
   }
 });
 
-test('C12 a second registration inside the scope is noticed, once', async ({ page, publishSite, folder }) => {
+test('C11 what the worker knew survives a signed new one: the pin of an old tab, a staged release, a violation', {
+  tag: '@chromium',
+}, async ({ page, publishSite, folder }) => {
   const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
   await openApp(page, site.url);
-  await page.evaluate(() => navigator.serviceWorker.register('/vouchsafe-worker.js', { scope: '/pages/' }).then(() => undefined));
+  const old = await page.context().newPage();
+  await openApp(old, site.url);
+  await site.publish(await makeReleaseWithLibrary(folder, 'two'));
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await page.reload();
+  expect(await releaseShown(page)).toBe('two');
+  await page.evaluate(() => fetch('/not-there.js').catch(() => {}));
+  await expectViolation(page, { code: 'not-found', facts: { url: `${site.url}not-there.js` } });
+
+  // A browser looks for a newer worker some time after a navigation; not before the page listens.
+  site.server.lie({ match: LIES['for the browser alone'], hold: true });
+  await site.publish(await makeReleaseWithLibrary(folder, 'three'), { passthrough: ['/api/'] });
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  const known = async (tab: Page) => {
+    const { pinned, active, staged, violations } = await statusOf(tab);
+    return { pinned, active, staged, violations };
+  };
+  const before = [await known(page), await known(old)];
+  expect(before).toMatchObject([{ staged: { id: expect.stringMatching(/^3-/) } }, { pinned: expect.stringMatching(/^1-/) }]);
+  const { life } = await statusOf(page);
+  await registerIn(page);
+  const takenOver = page.evaluate(
+    () => new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', () => resolve(0), { once: true })),
+  );
+  site.server.honest();
+  await page.evaluate(() => (window as unknown as Registered).vouchsafe.registration.update().then(() => undefined));
+  await takenOver;
+  expect((await statusOf(page)).life).not.toBe(life);
+  expect([await known(page), await known(old)]).toEqual(before);
+  // What the old tab asks for is still of its own release.
+  expect(await old.evaluate(() => fetch('/index.html').then((response) => response.text()))).toContain('id="title">one');
+  await page.reload();
+  expect(await releaseShown(page)).toBe('three');
+  await expect(locked(page)).toBeHidden();
+});
+
+test('C12 a second registration inside the scope is noticed, once; the page that notices it stays verified, and so are those below when it is gone', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
+  await openApp(page, site.url);
+  site.server.lie({ match: /evil-worker/, body: EVIL, type: 'text/javascript' });
+  await page.evaluate(async () => {
+    const foreign = await navigator.serviceWorker.register('/pages/evil-worker.js', { scope: '/pages/' });
+    const worker = foreign.installing ?? foreign.waiting;
+    await new Promise<void>((resolve) => {
+      const look = () => (worker === null || worker.state === 'activated') && resolve();
+      worker?.addEventListener('statechange', look);
+      look();
+    });
+  });
   await registerIn(page, { look: { every: 1 } });
-  await expect.poll(() => heard(page)).toContainEqual({ type: 'violation', code: 'foreign-registration' });
+  const foreign = { code: 'foreign-registration', facts: { url: `${site.url}pages/`, actual: `${site.url}pages/evil-worker.js` } };
+  await expectViolation(page, { ...foreign, during: 'watch' });
   await page.waitForTimeout(3_000);
   expect((await heard(page)).filter(({ code }) => code === 'foreign-registration')).toHaveLength(1);
+  // It takes over what is opened below it, which is why it is noticed, and nothing of this page: what that fetches is still answered from the release.
+  await expect(locked(page)).toBeHidden();
+  expect(await releaseShown(page)).toBe('one');
+  expect(await page.evaluate(() => fetch('/pages/frame.html').then((response) => response.text()))).not.toContain('evil');
+  expect(await page.evaluate(() => 'evil' in window)).toBe(false);
+
+  site.server.honest();
+  await page.evaluate(() => navigator.serviceWorker.getRegistration('/pages/').then((own) => own?.unregister()));
+  const below = await page.context().newPage();
+  await below.goto(`${site.url}pages/frame.html`);
+  expect(await below.evaluate(() => navigator.serviceWorker.controller?.scriptURL)).toBe(`${site.url}vouchsafe-worker.js`);
+  expect(await below.evaluate(() => 'evil' in window)).toBe(false);
+  await page.reload();
+  expect(await proofOf(page)).toEqual(EVERYTHING);
 });
 
 test('C12 unregistered by a script, the worker is registered again', async ({ page, publishSite, folder }) => {

@@ -228,6 +228,13 @@ describe('a lying server', () => {
     expect(server.requests.map(({ lied }) => lied)).toEqual([true, true, false]);
   });
 
+  it('lies to those alone whose headers it knows', async () => {
+    const url = `${server.url}vouchsafe-worker.js`;
+    server.lie({ match: (_path, headers) => headers['service-worker'] === 'script', body: 'evil()' });
+    expect(await (await fetch(url)).text()).toBe('worker()');
+    expect(await (await fetch(url, { headers: { 'service-worker': 'script' } })).text()).toBe('evil()');
+  });
+
   it('goes offline and comes back on the same port', async () => {
     const { origin } = server;
     await server.goOffline();

@@ -318,9 +318,32 @@ describe('the worker script', () => {
     const workspace = await Workspace.make();
     await workspace.published({ passthrough: ['/b/', '/a/', '/b/'] });
     const root = JSON.stringify(await workspace.read('project/root/1.root.json'));
-    expect(await workspace.read('out/vouchsafe-worker.js')).toBe(
-      `self.vouchsafe={"roots":[${root}],"metadata":"vouchsafe/metadata/","targets":"vouchsafe/targets/","passthrough":["/a/","/b/"]};\nworker()`,
+    const script = await workspace.read('out/vouchsafe-worker.js');
+    const [, build] = /"build":"([0-9a-f]{32})"/.exec(script) ?? [];
+    expect(script).toBe(
+      `self.vouchsafe={"build":"${build}","roots":[${root}],"metadata":"vouchsafe/metadata/","targets":"vouchsafe/targets/","passthrough":["/a/","/b/"]};\nworker()`,
     );
+  });
+
+  test('has a name in its first line that is another when anything in it, or in what it may import, is another', async () => {
+    const workspace = await Workspace.make();
+    const build = async () => /"build":"(\w+)"/.exec(await workspace.read('out/vouchsafe-worker.js'))?.[1];
+    await workspace.published();
+    const names = [await build()];
+    await workspace.write('app', { 'app.js': 'another()' });
+    await workspace.publish();
+    expect(await build()).toBe(names[0]);
+    await workspace.publish({ passthrough: ['/api/'] });
+    names.push(await build());
+    for (const bundle of ['worker.js', 'ed25519.js']) {
+      await workspace.write('bundles', { [bundle]: 'another()' });
+      await workspace.publish({ passthrough: ['/api/'] });
+      names.push(await build());
+    }
+    await rotate(workspace);
+    await workspace.publish({ passthrough: ['/api/'] });
+    names.push(await build());
+    expect(new Set(names).size).toBe(5);
   });
 
   test('holds every root, and clients of the first one are led there', async () => {

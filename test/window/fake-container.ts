@@ -72,10 +72,10 @@ export class FakeContainer extends EventTarget {
 
   startMessages(): void {}
 
-  async register(_url: string, { scope }: RegistrationOptions): Promise<FakeRegistration> {
+  async register(url: string, { scope }: RegistrationOptions): Promise<FakeRegistration> {
     this.registered += 1;
     const found = this.registrations.find((registration) => scope === undefined || registration.scope === scope);
-    const registration = found ?? new FakeRegistration(scope ?? '', this.controller);
+    const registration = found ?? new FakeRegistration(scope ?? '', new FakeWorker(url));
     if (!found) this.registrations.push(registration);
     registration.updateViaCache = 'none';
     return registration;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Request } from '../../src/messages/messages.js';
+import type { Request, WorkerEvent } from '../../src/messages/messages.js';
 import { lockPage } from '../../src/window/lock.js';
 import { type RegisterOptions, register, type Vouchsafe, type VouchsafeEventMap } from '../../src/window/register.js';
 import { sampleStatus } from '../status/sample-status.js';
@@ -43,7 +43,7 @@ beforeEach(() => {
 
 afterEach(() => {
   // Ends its timers.
-  for (const _ of opened) container.say({ vouchsafe: 'stood-down' });
+  for (const _ of opened) container.say({ vouchsafe: 'stood-down' }, worker);
   vi.unstubAllGlobals();
 });
 
@@ -160,6 +160,21 @@ describe('a worker that was replaced', () => {
     expect(lockPage).toHaveBeenCalledTimes(1);
     expect(evil.sent).toEqual([]);
   });
+
+  it.each<WorkerEvent>([{ vouchsafe: 'stood-down' }, { vouchsafe: 'vetted', vet: { isSigned: true } }])(
+    'C11 locks the page, even if it says %o while an answer of the old one may be on its way',
+    async (event) => {
+      const { heard } = await open();
+      const next = new FakeWorker(SCRIPT, 'installing');
+      container.registrations[0]?.find(next);
+      if (container.registrations[0]) container.registrations[0].active = next;
+      container.say(event, next);
+      container.change(next);
+      container.say(event, next);
+      await vi.waitFor(() => expect(lockPage).toHaveBeenCalledTimes(1), { timeout: 5_000 });
+      expect(heard).toMatchObject([['violation', { code: 'verifier-replaced' }]]);
+    },
+  );
 
   it('is reported by the page, once, to where the worker said that it reports to when the page began', async () => {
     // The last thing that it does when it begins.

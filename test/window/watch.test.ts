@@ -38,6 +38,8 @@ async function watch(): Promise<WorkerWatch> {
   return new WorkerWatch(connection, listener, end.signal);
 }
 
+/** A worker tells all pages, this one too. */
+const say = (watching: WorkerWatch, vet: VetResult, source = old) => watching.vetted(vet, source as unknown as ServiceWorker);
 const vetsAs = (vet: VetResult) => (request: Request) => (request.vouchsafe === 'vet' ? vet : undefined);
 const incomer = (script = SCRIPT) => new FakeWorker(script, 'installing');
 /** Messages over real ports are on their way for a while. */
@@ -69,7 +71,7 @@ describe('a new worker script', () => {
     registration.find(next);
     await vi.waitFor(() => expect(old.sent).toHaveLength(1));
     await settled();
-    watching.vetted({ isSigned: false, refusal: { code: 'verifier-replaced', message: 'Not the signed one.', facts: {} } });
+    say(watching, { isSigned: false, refusal: { code: 'verifier-replaced', message: 'Not the signed one.', facts: {} } });
     expect(replaced).toHaveLength(1);
     next.become('installed');
     await vi.advanceTimersByTimeAsync(5_000);
@@ -168,7 +170,7 @@ describe('a new worker script', () => {
     registration.find(next);
     next.become('installed');
     await vi.waitFor(() => expect(next.sent).toHaveLength(1));
-    watching.vetted({ isSigned: undefined });
+    say(watching, { isSigned: undefined });
     container.change(next);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(replaced).toEqual([]);
@@ -177,10 +179,60 @@ describe('a new worker script', () => {
   it('that another page had vetted is no replacement', async () => {
     const watcher = await watch();
     registration.find(incomer());
-    watcher.vetted({ isSigned: true });
+    say(watcher, { isSigned: true });
     container.change(incomer());
     await vi.advanceTimersByTimeAsync(5_000);
     expect(replaced).toEqual([]);
+  });
+
+  it.each(['is asked about it', 'has answered'])(
+    'C11 vouches for no other while the old one %s, and not for itself',
+    async (what) => {
+      if (what === 'has answered') old.answer = vetsAs({ isSigned: undefined });
+      const watching = await watch();
+      const next = incomer();
+      registration.find(next);
+      await settled();
+      // It has messages for the page before it takes over, and in the moment when an answer may be on its way.
+      registration.active = next;
+      say(watching, { isSigned: true }, next);
+      container.change(next);
+      say(watching, { isSigned: true }, next);
+      expect(watching.goesBy(next as unknown as ServiceWorker)).toBe(false);
+      expect(watching.goesBy(old as unknown as ServiceWorker)).toBe(true);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(replaced).toMatchObject([{ code: 'verifier-replaced' }]);
+      expect(watching.goesBy(next as unknown as ServiceWorker)).toBe(false);
+    },
+  );
+
+  it('that was found signed is the one the page goes by when it has taken over', async () => {
+    old.answer = vetsAs({ isSigned: true });
+    const watching = await watch();
+    const next = incomer();
+    registration.find(next);
+    await settled();
+    container.change(next);
+    expect(watching.goesBy(next as unknown as ServiceWorker)).toBe(true);
+    expect(watching.goesBy(old as unknown as ServiceWorker)).toBe(false);
+    // It vouches for those that come after it.
+    next.answer = vetsAs({ isSigned: true });
+    const third = incomer();
+    registration.find(third);
+    await settled();
+    container.change(third);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(replaced).toEqual([]);
+  });
+
+  it('C11 that takes over a page that had no worker in control, as after a hard reload, is judged like any other', async () => {
+    container.controller = null;
+    await watch();
+    registration.find(incomer());
+    await settled();
+    container.change(incomer());
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(replaced).toMatchObject([{ code: 'verifier-replaced' }]);
   });
 
   it('that waits since before the page was opened is vetted too', async () => {
@@ -255,11 +307,23 @@ describe('what is registered', () => {
     expect(container.registrations).toHaveLength(1);
     expect(noticed).toMatchObject([{ code: 'uncontrolled', facts: { actual: 'no registration' } }]);
     // Firefox lets the new registration's worker take over.
-    container.change(new FakeWorker(SCRIPT));
+    container.change(container.registrations[0]?.active ?? null);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(replaced).toEqual([]);
     container.registrations[0]?.find(incomer(`${SCOPE}evil.js`));
     expect(replaced).toHaveLength(1);
+  });
+
+  it('C11 again is watched over from then on, also where the page stays under the old worker', async () => {
+    const watcher = await watch();
+    container.registrations = [];
+    await watcher.inspect();
+    const next = incomer();
+    container.registrations[0]?.find(next);
+    await settled();
+    container.change(next);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(replaced).toMatchObject([{ code: 'verifier-replaced' }]);
   });
 
   it('no more is left alone when the watch has ended', async () => {

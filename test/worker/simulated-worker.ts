@@ -55,7 +55,7 @@ export class SimulatedBrowser {
         unregister: this.unregister,
         addEventListener() {},
         installing: null,
-        waiting: waiting === undefined ? null : { scriptURL: waiting },
+        waiting: waiting === undefined ? null : Object.assign(new EventTarget(), { scriptURL: waiting }),
         active: { scriptURL: active },
       },
       clients: { matchAll: async () => this.clients.map((client) => ({ ...client, postMessage })) },
