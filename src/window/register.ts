@@ -42,7 +42,7 @@ export interface RegisterOptions extends WorkerLocation {
    * that says nothing gives the word back to the manifest.
    */
   readonly activation?: Activation;
-  /** When to look for a newer release; `false`: only at navigations and when `update()` is called. */
+  /** When to look for a newer release; `false`: only when the worker starts, at navigations and when `update()` is called. */
   readonly look?: LookOptions | false;
   /** What happens when the worker was replaced by one that was not signed: the page locks (the default), or there is only the event. */
   readonly replaced?: 'lock' | 'report';
@@ -118,6 +118,8 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   readonly #end = new AbortController();
   /** Id of the release that `staged` was dispatched for. */
   #toldStaged: string | undefined;
+  /** Id of the release that this page was opened with. */
+  #pinned: string | undefined;
   /** As the worker said when the page began: who takes over from it would name another, or none. */
   #reportsTo: ReportsTo | undefined;
 
@@ -173,6 +175,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
     if (isPastTheWorker)
       await this.#report(uncontrolled('A page was loaded past the worker, as by a hard reload.', 'no controller'));
     const [status] = await Promise.all([this.#askStatus(), this.#watch.inspect()]);
+    this.#pinned = status.pinned;
     if (status.staged) this.#tellStaged(status.staged);
     if (persist && status.active) await askToPersist();
   }
@@ -191,7 +194,10 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
 
   /** A page from the back/forward cache may be of a release whose files were collected meanwhile: its lazy chunks are gone. */
   async #reloadIfForgotten(): Promise<void> {
-    if (this.#connection.container.controller && (await this.status()).pinned === undefined) location.reload();
+    if (!this.#connection.container.controller) return;
+    const { pinned } = await this.status();
+    // Another one: the worker had forgotten the page, and took it for a new one when it asked for something.
+    if (pinned === undefined || pinned !== (this.#pinned ?? pinned)) location.reload();
   }
 
   #hear(event: WorkerEvent): void {

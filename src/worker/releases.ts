@@ -147,7 +147,10 @@ export class Releases {
     if (releases.length === 0) {
       throw new VouchsafeError('storage', 'The release that this page was opened with is not there any more. Load the page again.');
     }
-    return releases.find(hasFile) ?? releases[0];
+    const answering = releases.find(hasFile);
+    if (!answering) return releases[0];
+    // Whose the next request is decides the first one that is answered.
+    return this.pins.adopt(event.clientId, answering.key) === answering.key ? answering : this.ofRequest(event, hasFile);
   }
 
   /** The files that the releases before the newest have under a target path. */

@@ -44,6 +44,7 @@ export function startWorker(config: WorkerConfig): void {
  */
 export async function answerOrRefuse(event: FetchEvent, parts: ReplyParts): Promise<Response> {
   try {
+    parts.updates.lookAtStart((work) => event.waitUntil(work));
     const own = await answerOwnPage(event, parts);
     if (own) return own;
     return await (parts.config.reportOnly ? answerReportOnly(event, parts) : answer(event, parts));
@@ -66,7 +67,9 @@ export function attend(parts: ReplyParts): void {
     if (request?.vouchsafe === 'take-over') event.waitUntil(self.skipWaiting());
     if (!port || !request?.vouchsafe) return;
     const client = (event.source as Client | null)?.id ?? '';
-    event.waitUntil(replyTo(request, client, parts, (work) => event.waitUntil(work)).then((reply) => port.postMessage(reply)));
+    const replied = replyTo(request, client, parts, (work) => event.waitUntil(work)).then((reply) => port.postMessage(reply));
+    // What is on its way to the operators goes out, too: nobody waits for it, but the browser may end what has nothing to do.
+    event.waitUntil(replied.then(parts.report));
   });
   self.addEventListener('periodicsync', (event) =>
     (event as ExtendableEvent).waitUntil(releases.open().then(() => updates.look())),
