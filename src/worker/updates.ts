@@ -253,7 +253,7 @@ export class Updates {
   }
 
   async #recordClock(message: string, expected: number): Promise<void> {
-    const facts = { expected: `${new Date(expected).toISOString()} or later`, actual: new Date().toISOString() };
+    const facts = { expected: `${new Date(expected).toISOString()} or later`, actual: new Date(Date.now()).toISOString() };
     await this.#parts.violations.record(new VouchsafeError('clock', message, facts), 'watch');
   }
 
