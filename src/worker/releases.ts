@@ -104,11 +104,18 @@ export class Releases {
   }
 
   async #restore(key: string | undefined, records: ReadonlyMap<string, ReleaseRecord>): Promise<Release | undefined> {
-    const record = key === undefined ? undefined : records.get(key);
+    if (key === undefined) return undefined;
+    const record = records.get(key);
     if (!record) return undefined;
     try {
       const { metadata, newest } = await restore(this.roots, this.#storedRoots, record, Date.now());
       const release = await releaseOf(metadata, newest, (file) => this.#readManifest(file, newest.consistentSnapshot), key);
+      // A script of the page can exchange records: a page must not get files of another release under the name of its own. The first worker's keys
+      // were no ids.
+      if (release.id !== key && /^\d+-/.test(key)) {
+        const facts = { expected: key, actual: release.id };
+        throw new VouchsafeError('storage', 'A stored release has the name of another one.', facts);
+      }
       // That the worker is to go, only the repository says, now: what is stored may be an old word, put back.
       return release.manifest.tombstone ? undefined : release;
     } catch (error) {
