@@ -249,7 +249,10 @@ export class Updates {
     if (!this.#first) return;
     const expected = this.#first.clock + performance.now() - this.#first.steady;
     if (Date.now() > expected + CLOCK_TOLERANCE)
-      await this.#recordClock('The clock of this device went ahead by more than the time that passed, or the device slept.', expected);
+      await this.#recordClock(
+        'The clock of this device went ahead by more than the time that passed, or the device slept.',
+        expected,
+      );
   }
 
   async #recordClock(message: string, expected: number): Promise<void> {
