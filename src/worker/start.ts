@@ -68,8 +68,8 @@ export function attend(parts: ReplyParts): void {
     if (!port || !request?.vouchsafe) return;
     const client = (event.source as Client | null)?.id ?? '';
     const replied = replyTo(request, client, parts, (work) => event.waitUntil(work)).then((reply) => port.postMessage(reply));
-    // What is on its way to the operators goes out, too: nobody waits for it, but the browser may end what has nothing to do.
-    event.waitUntil(replied.then(parts.report));
+    // Nobody waits for what is then on its way to the operators, but the browser may end a worker that has nothing to do.
+    event.waitUntil(request.vouchsafe === 'update' ? replied.then(parts.report) : replied);
   });
   self.addEventListener('periodicsync', (event) =>
     (event as ExtendableEvent).waitUntil(releases.open().then(() => updates.look())),

@@ -126,7 +126,7 @@ test('violations reach the signed reporting endpoint in the Reporting API’s fo
     ['not-found', `${site.url}not-signed.json`],
     ['not-found', `${site.url}not-signed-either.json`],
   ];
-  // In Firefox here the life that looked may end before it has reported; then what comes next does.
+  // In Firefox here a worker that has nothing to do is stopped after half a second. Being asked keeps it.
   await expect
     .poll(async () => {
       await statusOf(page);
