@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin, ResolvedConfig } from 'vite';
+import { WORKER_SCRIPT } from '../release/config.js';
 import { publishText } from './cli-output.js';
 import type { DeliveryOptions } from './delivery.js';
 import { DEFAULT_PROJECT } from './project.js';
@@ -38,8 +39,11 @@ export function vouchsafe(options: VouchsafeOptions = {}): Plugin {
     name: 'vouchsafe',
     // Among the plugins that write into outDir as late as this one, the list decides: one that stands before this one has written by then.
     enforce: 'post',
-    config(_config, { command }) {
-      if (command !== 'serve') return;
+    config({ base }, { command }) {
+      // For `register()` in a page that no worker controls yet; `configResolved` refuses what is no path.
+      if (command !== 'serve') {
+        return { define: { __VOUCHSAFE_WORKER__: JSON.stringify(`${base ?? '/'}/${WORKER_SCRIPT}`.replace(/\/+/g, '/')) } };
+      }
       // Only the bare name: `vouchsafe/tuf` and the rest stay what they are.
       return { resolve: { alias: [{ find: /^vouchsafe$/, replacement: REGISTER_DEV }] }, optimizeDeps: { exclude: ['vouchsafe'] } };
     },

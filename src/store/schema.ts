@@ -54,7 +54,7 @@ export interface SmallStores {
   /** The newest trusted metadata by role name. */
   metadata: { key: string; value: Uint8Array };
   releases: { key: string; value: ReleaseRecord };
-  /** `active` and `staged`, which are keys of releases, and `activation`. */
+  /** `active` and `staged`, which are keys of releases, `activation`, `lot`, and `looked`: when the last look began. */
   state: { key: string; value: string };
   pins: { key: string; value: Pin };
 }

@@ -194,6 +194,18 @@ export class Store implements MetadataStore {
     return this.#write(['state', 'activation', activation]);
   }
 
+  /** When the last look began by what the store says, which `loadState` has read, in milliseconds since 1970; 0 when it says nothing. */
+  get looked(): number {
+    const time = this.#memory.get('state looked')?.[2];
+    // No more digits than a date can have.
+    return typeof time === 'string' && /^\d{1,15}$/.test(time) ? Number(time) : 0;
+  }
+
+  /** Notes when a look began. Never rejects: it is only there to look less often. */
+  saveLooked(time: number): Promise<void> {
+    return this.#write(['state', 'looked', `${time}`]).catch(() => {});
+  }
+
   /** A number from 0 to 99, drawn the first time and kept. */
   async lot(): Promise<number> {
     await this.loadState();

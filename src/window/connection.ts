@@ -4,11 +4,18 @@ import { RefusedError } from './errors.js';
 
 /** Where the worker is. */
 export interface WorkerLocation {
-  /** URL of the worker script. Default: the script of the worker that controls this page, else `/vouchsafe-worker.js`. */
+  /**
+   * URL of the worker script. Default: the script of the worker that controls this page, else `vouchsafe-worker.js` below the base of Vite's build
+   * with the plugin. Built otherwise it is `/vouchsafe-worker.js`: a page below another base that is opened without the worker, as with progressive
+   * delivery, has to name it.
+   */
   readonly worker?: string;
   /** Default: the folder of the worker script. */
   readonly scope?: string;
 }
+
+/** What the Vite plugin puts here. */
+declare const __VOUCHSAFE_WORKER__: string | undefined;
 
 /** A worker that is registered and active, and the wire to it. */
 export class Connection {
@@ -46,7 +53,7 @@ export class Connection {
       const message = isSecureContext ? 'This browser has no service workers.' : 'Service workers need HTTPS (or localhost).';
       throw new RefusedError({ code: 'unsupported', message, facts: { url: location.href } });
     }
-    const url = worker ?? container.controller?.scriptURL ?? '/vouchsafe-worker.js';
+    const url = worker ?? container.controller?.scriptURL ?? defaultUrl();
     const registration = await registered(container, url, scope);
     const first = await activated(registration);
     return new Connection(container, new URL(url, document.baseURI).href, registration, first);
@@ -94,6 +101,10 @@ export class Connection {
     await activated(this.#registration);
     return ask(this.#registration, request);
   }
+}
+
+function defaultUrl(): string {
+  return (typeof __VOUCHSAFE_WORKER__ === 'string' && __VOUCHSAFE_WORKER__) || '/vouchsafe-worker.js';
 }
 
 /** The browser's Trusted Types, not yet in TypeScript's types. */

@@ -43,7 +43,7 @@ export interface RegisterOptions extends WorkerLocation {
    * that says nothing gives the word back to the manifest.
    */
   readonly activation?: Activation;
-  /** When to look for a newer release; `false`: only at navigations and when `update()` is called. */
+  /** When to look for a newer release; `false`: only when the worker starts, at navigations and when `update()` is called. */
   readonly look?: LookOptions | false;
   /**
    * What happens when the worker was replaced by one that was not signed: the page locks (the default), or there is only the event (the default when
@@ -119,6 +119,8 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   readonly #end = new AbortController();
   /** Id of the release that `staged` was dispatched for. */
   #toldStaged: string | undefined;
+  /** Id of the release that this page was opened with. */
+  #pinned: string | undefined;
   /** As the worker said when the page began: who takes over from it would name another, or none. */
   #reportsTo: ReportsTo | undefined;
   /** Whether the worker that was there when the page began said that it only reports: who takes over from it could say so not to lock the page. */
@@ -175,6 +177,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
     }
     if (past) await this.#report(past);
     const [status] = await Promise.all([this.#askStatus(), this.#watch.inspect()]);
+    this.#pinned = status.pinned;
     if (status.staged) this.#tellStaged(status.staged);
     if (persist && status.active) await askToPersist();
   }
@@ -195,7 +198,10 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
 
   /** A page from the back/forward cache may be of a release whose files were collected meanwhile: its lazy chunks are gone. */
   async #reloadIfForgotten(): Promise<void> {
-    if (this.#connection.container.controller && (await this.status()).pinned === undefined) location.reload();
+    if (!this.#connection.container.controller) return;
+    const { pinned } = await this.status();
+    // Another one: the worker had forgotten the page, and took it for a new one when it asked for something.
+    if (pinned === undefined || pinned !== (this.#pinned ?? pinned)) location.reload();
   }
 
   #hear(event: WorkerEvent, source: ServiceWorker): void {

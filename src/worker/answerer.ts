@@ -225,7 +225,9 @@ async function answerWith(
   const { request } = event;
   const etag = `"${fileKey(file)}"`;
   const headers = headersFor(release.manifest, file.path).set('etag', etag).set('accept-ranges', 'bytes');
-  const range = status === 200 ? requestedRange(request.headers, file.length, etag) : undefined;
+  // For GET alone (RFC 9110, 14.2).
+  const hasRange = status === 200 && request.method === 'GET';
+  const range = hasRange ? requestedRange(request.headers, file.length, etag) : undefined;
   if (range === 'unsatisfiable') {
     return new Response(null, { status: 416, headers: [...headers.set('content-range', `bytes */${file.length}`)] });
   }

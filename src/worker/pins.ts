@@ -116,6 +116,26 @@ export class Pins {
   }
 
   /**
+   * Pins a client that asks and is on no release to the one that answers: it must not get the next one's files once that is active. It was there before
+   * the worker (`clients.claim`), or inherited it (a frame without a document of its own, a worker without a script of its own), or its pin is lost: the
+   * worker was stopped before it was stored, there was no room, a script of the page deleted it. That a pin is not waited for before a document
+   * is answered is made good here, unless the next release became active before the page asked for anything. A pin that is known stays, also
+   * when its release is gone: such a page is refused.
+   *
+   * @param client its id; empty where the browser names none
+   * @param release the release that is about to answer
+   * @returns the release that the client is on: another one, when a request that came at the same time was faster
+   */
+  adopt(client: string, release: string): string {
+    const pinned = this.of(client);
+    if (pinned !== undefined || !client) return pinned ?? release;
+    const time = Date.now();
+    this.#pins.set(client, { release, time });
+    void this.#save(client, release, time);
+    return release;
+  }
+
+  /**
    * Looks who is gone. What they were pinned to is remembered for a while: in both engines a page in the back/forward cache is not listed, and
    * comes back as the same client. It must not get files of another release than its own, even if its own is no longer there.
    *

@@ -125,6 +125,12 @@ export class Releases {
       const { consistentSnapshot } = verified.newest;
       const targets = this.#targetsOf(key, verified);
       const release = await releaseOf(verified, targets, (file) => this.#readManifest(file, consistentSnapshot), key);
+      // A script of the page can exchange records: a page must not get files of another release under the name of its own. The first worker's keys
+      // were no ids.
+      if (release.id !== key && /^\d+-/.test(key)) {
+        const facts = { expected: key, actual: release.id };
+        throw new VouchsafeError('storage', 'A stored release has the name of another one.', facts);
+      }
       // That the worker is to go, only the repository says, now: what is stored may be an old word, put back.
       return release.manifest.tombstone ? undefined : release;
     } catch (error) {
@@ -178,8 +184,12 @@ export class Releases {
     if (releases.length === 0) {
       throw new VouchsafeError('storage', 'The release that this page was opened with is not there any more. Load the page again.');
     }
-    if (releases.length > 1) for (const release of releases) if (await hasFile(release)) return release;
-    return releases[0];
+    if (this.pins.of(event.clientId) === releases[0]?.key) return releases[0];
+    let answering: Release | undefined;
+    for (const release of releases) if (!answering && (await hasFile(release))) answering = release;
+    if (!answering) return releases[0];
+    // Whose the next request is decides the first one that is answered.
+    return this.pins.adopt(event.clientId, answering.key) === answering.key ? answering : this.ofRequest(event, hasFile);
   }
 
   /** The files that the releases before the newest have under a target path. Never rejects: it is for words about what came instead. */

@@ -53,6 +53,7 @@ export function startWorker(config: WorkerConfig): void {
  */
 export async function answerOrRefuse(event: FetchEvent, parts: ReplyParts): Promise<Response> {
   try {
+    parts.updates.lookAtStart((work) => event.waitUntil(work));
     const own = await answerOwnPage(event, parts);
     if (own) return own;
     return await (parts.config.reportOnly ? answerReportOnly(event, parts) : answer(event, parts));
@@ -75,7 +76,9 @@ export function attend(parts: ReplyParts): void {
     if (request?.vouchsafe === 'take-over') event.waitUntil(self.skipWaiting());
     if (!port || !request?.vouchsafe) return;
     const client = (event.source as Client | null)?.id ?? '';
-    event.waitUntil(replyTo(request, client, parts, (work) => event.waitUntil(work)).then((reply) => port.postMessage(reply)));
+    const replied = replyTo(request, client, parts, (work) => event.waitUntil(work)).then((reply) => port.postMessage(reply));
+    // Nobody waits for what is then on its way to the operators, but the browser may end a worker that has nothing to do.
+    event.waitUntil(request.vouchsafe === 'update' ? replied.then(parts.report) : replied);
   });
   self.addEventListener('periodicsync', (event) =>
     (event as ExtendableEvent).waitUntil(releases.open().then(() => updates.look())),

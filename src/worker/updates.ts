@@ -62,8 +62,14 @@ export class Updates {
   /** The newest metadata that was trusted in this life of the worker. */
   #newest: TrustedMetadata | undefined;
   #announcedFreshness: Freshness | undefined;
-  /** The latest moment that the device's clock has shown. */
+  /** The look that a page which opens has asked for, once it has loaded. */
+  #soon: Promise<void> | undefined;
+  /** Whether something has come that this life of the worker may have begun for. */
+  #isAwake = false;
+  /** What the device's clock showed when it was looked at last. */
   #clock = 0;
+  /** What it showed first in this life, and how long (milliseconds) the life had lasted then, by a clock that nobody sets. */
+  #first: { readonly clock: number; readonly steady: number } | undefined;
 
   constructor(parts: UpdateParts) {
     this.#parts = parts;
@@ -107,12 +113,40 @@ export class Updates {
     const { active } = this.#parts.releases;
     if (!active || this.freshness() !== 'fresh') await this.update();
     else if (this.#looks.isDue(active.manifest.lookSeconds)) await this.#begin(this.#stock.due(active.manifest.lookSeconds));
+    else return;
+    await this.#parts.report();
   }
 
   /** The same once a page that is about to open had time for it: both would take turns on the worker's one thread. */
-  async lookSoon(): Promise<void> {
+  lookSoon(): Promise<void> {
+    this.#soon ??= after(LOOK_AFTER)
+      .then(() => this.look())
+      .finally(() => {
+        this.#soon = undefined;
+      });
+    return this.#soon;
+  }
+
+  /**
+   * The same when the worker has started for a request, once, unless a page that opens looks: a tab may stay open for weeks, and no page need say
+   * when to look. Such a tab may start one life after the other, so the look of an earlier life counts here. Not at navigations: a script of the page can write any time down, and could put off those, too.
+   */
+  lookAtStart(extend: Extend): void {
+    if (this.#isAwake) return;
+    this.#isAwake = true;
+    extend(this.#lookAtStart());
+  }
+
+  async #lookAtStart(): Promise<void> {
     await after(LOOK_AFTER);
-    await this.look();
+    await this.#parts.releases.open();
+    if (!this.#soon && !this.#clock && !this.#isRecent(this.#parts.store.looked)) await this.look();
+  }
+
+  /** Whether a time is less than the signed throttle ago. One to come is not: the clock was wrong then, or a script of the page wrote it down. */
+  #isRecent(time: number): boolean {
+    const ago = Date.now() - time;
+    return ago >= 0 && ago < (this.#parts.releases.active?.manifest.lookSeconds ?? 0) * 1000;
   }
 
   /** Waits for an update; not for long when the release may run without, as offline. */
@@ -197,6 +231,7 @@ export class Updates {
       // Also when nothing that the new keys signed is there yet.
       await releases.checkAgain().catch((again) => violations.record(again, 'storage'));
       await this.#record(error);
+      if (this.#failure.code === 'expired') await this.#checkJump();
       return { outcome: 'failed', refusal: toRefusal(this.#failure), freshness: this.freshness() };
     } finally {
       releases.arriving = undefined;
@@ -214,18 +249,33 @@ export class Updates {
 
   /** A clock that is behind what the signers have signed, or behind itself, is reported once each time. */
   async #checkClock(): Promise<void> {
+    const { releases, store } = this.#parts;
     const now = Date.now();
-    const known = Math.max(this.#clock, this.#parts.releases.active?.signedAt ?? 0);
-    if (now < known - CLOCK_TOLERANCE) {
-      await this.#parts.violations.record(
-        new VouchsafeError('clock', 'The clock of this device has gone back, or is wrong.', {
-          expected: `${new Date(known).toISOString()} or later`,
-          actual: new Date(now).toISOString(),
-        }),
-        'watch',
-      );
-    }
+    // What the store says is a word in a report and no more: a script of the page can write any time down.
+    const known = Math.max(this.#clock || store.looked, releases.active?.signedAt ?? 0);
     this.#clock = now;
+    this.#first ??= { clock: now, steady: performance.now() };
+    void store.saveLooked(now);
+    if (now < known - CLOCK_TOLERANCE) await this.#recordClock('The clock of this device has gone back, or is wrong.', known);
+  }
+
+  /**
+   * When what the repository has, too, has expired by a clock that went further than the time that passed, the clock may be why. How much time
+   * passed is known within a life of the worker only.
+   */
+  async #checkJump(): Promise<void> {
+    if (!this.#first) return;
+    const expected = this.#first.clock + performance.now() - this.#first.steady;
+    if (Date.now() > expected + CLOCK_TOLERANCE)
+      await this.#recordClock(
+        'The clock of this device went ahead by more than the time that passed, or the device slept.',
+        expected,
+      );
+  }
+
+  async #recordClock(message: string, expected: number): Promise<void> {
+    const facts = { expected: `${new Date(expected).toISOString()} or later`, actual: new Date(Date.now()).toISOString() };
+    await this.#parts.violations.record(new VouchsafeError('clock', message, facts), 'watch');
   }
 
   async #take(metadata: TrustedMetadata, lost: readonly Pass[]): Promise<UpdateResult> {

@@ -107,7 +107,8 @@ function checkIsRequest(event: ExtendableEvent): asserts event is FetchEvent {
 /** The same bytes, checked, under the signed headers. When the worker only reports, the response as it is. */
 async function verified(request: Request, response: Response, event: ExtendableEvent, parts: ReplyParts): Promise<Response> {
   checkIsRequest(event);
-  const { config, scope, releases } = parts;
+  const { config, scope, releases, updates } = parts;
+  updates.lookAtStart((work) => event.waitUntil(work));
   const wanted = routeRequest(request, scope, config.passthrough);
   if (wanted === 'network' || isReport(request, parts)) return response;
   const purpose = wanted === 'document' || wanted === 'frame' ? wanted : 'subresource';

@@ -76,3 +76,52 @@ test('C10 a clock a year ahead refuses pages with advice about it, and is forgot
   expect(await update(page)).toEqual({ outcome: 'current' });
   expect(await statusOf(page)).toMatchObject({ freshness: 'fresh', clockBehind: 0 });
 });
+
+test('C10 a clock that jumps while the app runs is reported, and the app recovers when it is right again', async ({
+  page,
+  publishSite,
+  folder,
+  browserName,
+}) => {
+  test.skip(browserName === 'firefox', 'nobody reaches into a worker there');
+  const site = await publishSite(await makeSmallRelease(folder, 'one'));
+  await openApp(page, site.url);
+  const since = site.server.requests.length;
+  /** Sets the clock of the worker's life, and of no later one, against the machine's. */
+  const setClock = async (ahead: number) => {
+    const [worker] = page.context().serviceWorkers();
+    await worker?.evaluate((by) => {
+      Date.now = () => Math.round(performance.timeOrigin + performance.now()) + by;
+    }, ahead);
+  };
+  const day = (time: number) => expect.stringContaining(new Date(time).toISOString().slice(0, 10));
+
+  await setClock(YEAR);
+  expect(await update(page)).toMatchObject({ outcome: 'failed', refusal: { code: 'expired' }, freshness: 'frozen' });
+  await expectViolation(page, {
+    code: 'clock',
+    during: 'watch',
+    facts: { actual: day(Date.now() + YEAR), expected: day(Date.now()) },
+  });
+  expect((await page.goto(site.url))?.status()).toBe(503);
+  await expect(page.locator('body')).toContainText(/clock/i);
+  await setClock(0);
+  await page.goto(site.url);
+  expect(await shownBy(page)).toEqual(whole('one'));
+  expect(await update(page)).toEqual({ outcome: 'current' });
+  await expectViolation(page, { code: 'clock', facts: { expected: day(Date.now() + YEAR), actual: day(Date.now()) } });
+  expect(await statusOf(page)).toMatchObject({ freshness: 'fresh', clockBehind: 0 });
+
+  // So little that nothing expires; it is right again when another life of the worker begins.
+  await setClock(DAY);
+  expect(await update(page)).toEqual({ outcome: 'current' });
+  const life = await stopWorker(page);
+  expect(await update(page)).toEqual({ outcome: 'current' });
+  await expectViolation(page, { code: 'clock', facts: { expected: day(Date.now() + DAY), actual: day(Date.now()) } });
+  expect((await statusOf(page)).life).not.toBe(life);
+  await site.publish(await makeSmallRelease(folder, 'two'));
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await page.reload();
+  expect(await shownBy(page)).toEqual(whole('two'));
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+});

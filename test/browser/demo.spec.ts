@@ -198,6 +198,20 @@ test('the demo publishes the next release, which the app stages and the next nav
   await expectRecovery(page, app);
 });
 
+test('the demo says when a newer release is ready, and its button opens it', async ({ page, app }) => {
+  const running = page.locator('#running');
+  const toast = app.locator('#toast');
+  const release = Number(/\d+/.exec((await running.textContent()) ?? '')?.[0]);
+  await expect(toast).toBeHidden();
+  await page.locator('#publish').click();
+  await expect(toast).toContainText('A newer release is ready.');
+  await expect(toast).toBeVisible();
+  await reloading(app, () => app.locator('#take').click());
+  await expect(running).toHaveText(`The app runs release ${release + 1}.`);
+  await expectRunning(page, app);
+  await expect(toast).toBeHidden();
+});
+
 test('the demo starts again on what it has, takes a free port for a busy one, and ends on Ctrl-C', async ({ demo, page }) => {
   const folder = await mkdtemp(join(tmpdir(), 'vouchsafe-demo-'));
   const first = await startDemo(folder, { app: 0, console: 0 });

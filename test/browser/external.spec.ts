@@ -129,3 +129,50 @@ test('C6 scripts, modules, style sheets and workers’ scripts of another origin
   expect(await loadFrom(page, listed)).toEqual(all('copy'));
   expect(requestsPastTheWorker(site, since)).toEqual([]);
 });
+
+test('C6 a signed redirect of a script to another origin ends at what the manifest lists there, and nowhere else; that of data may', async ({
+  page,
+  folder,
+  serve,
+  publishSite,
+}) => {
+  const app = join(folder, 'app');
+  await cp(FIXTURE_APP, app, { recursive: true });
+  await mkdir(join(app, 'vendor'));
+  await writeFile(join(app, 'vendor/script.js'), "globalThis.said = 'copy';");
+  const cdn = await serve(app);
+  const open = { 'access-control-allow-origin': '*' };
+  cdn.lie({
+    match: /js$/,
+    status: 200,
+    body: "globalThis.said = 'evil';",
+    headers: { ...open, 'content-type': 'text/javascript' },
+  });
+  cdn.lie({ match: /json$/, status: 200, body: '{"said":"data"}', headers: { ...open, 'content-type': 'application/json' } });
+  const listed = `${cdn.url}lib/1.0/script.js`;
+  const unlisted = `${cdn.url}lib/1.1/script.js`;
+  const site = await publishSite(app, {
+    external: { [listed]: 'vendor/script.js' },
+    navigation: {
+      redirects: [
+        { from: 'to/listed/script.js', to: listed },
+        { from: 'to/unlisted/script.js', to: unlisted },
+        { from: 'to/data.json', to: `${cdn.url}data.json` },
+      ],
+    },
+  });
+  await openApp(page, site.url);
+  const saidBy = async (path: string) => {
+    const { script, 'CORS script': cors, importScripts } = await loadFrom(page, new URL(path, site.url).href);
+    return { script, cors, importScripts };
+  };
+  const three = (said: string) => ({ script: said, cors: said, importScripts: said });
+  expect(await saidBy('to/listed/')).toEqual(three('copy'));
+  expect(cdn.requests).toEqual([]);
+  expect(await saidBy('to/unlisted/')).toEqual(three('refused'));
+  expect(cdn.requests).toEqual([]);
+  await expectViolation(page, { code: 'forbidden', during: 'request', facts: { url: unlisted, actual: 'GET script' } });
+  // What a page reads is no code: it comes from where the signers say, as it does when the page asks there itself.
+  expect(await page.evaluate(() => fetch('to/data.json').then((response) => response.json()))).toEqual({ said: 'data' });
+  expect(cdn.paths()).toEqual(['/data.json']);
+});

@@ -88,6 +88,27 @@ test('a page that becomes visible, or is online again, looks for a newer release
   expect(looks(site, asked)).toHaveLength(1);
 });
 
+test('a worker that starts for a page which stays open, and never registered, looks for a newer release', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await makeSmallRelease(folder, 'one'));
+  await openApp(page, site.url);
+  await stopWorker(page);
+  await site.publish(await makeSmallRelease(folder, 'two'));
+  const since = site.server.requests.length;
+  const stored = site.server.nextRequest(/targets\/.*data\.txt$/);
+  await expect
+    .poll(async () => {
+      // One request starts it. In Firefox here it does not live for as long as it takes, if there are no more.
+      expect(await page.evaluate(() => fetch('data.txt').then((response) => response.text()))).toBe('one');
+      return looks(site, since).length;
+    })
+    .toBeGreaterThan(0);
+  await stored;
+});
+
 /** The id that the browser has for the app's registration. */
 function registrationId(session: CDPSession, scope: string): Promise<string> {
   const found = new Promise<string>((resolve) => {

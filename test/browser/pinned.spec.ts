@@ -153,6 +153,44 @@ test('C14 tabs of three releases stay on theirs, across worker restarts, when th
   expect(await loadLate(two)).toEqual(all('three'));
 });
 
+test('C14 a page whose pin was lost stays on the release that answers it next, when another one is active and in later lives', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await makeRelease(folder, 'one'));
+  await openApp(page, site.url);
+  await page.evaluate(async () => {
+    const [{ name = '' } = {}] = await indexedDB.databases();
+    await new Promise<void>((resolve, reject) => {
+      const opening = indexedDB.open(name);
+      opening.onerror = () => reject(opening.error);
+      opening.onsuccess = () => {
+        const transaction = opening.result.transaction('pins', 'readwrite');
+        transaction.objectStore('pins').clear();
+        transaction.onabort = () => reject(transaction.error);
+        transaction.oncomplete = () => {
+          opening.result.close();
+          resolve();
+        };
+      };
+    });
+  });
+  await stopWorker(page);
+  const same = (tab: Page) => tab.evaluate(() => fetch('same.txt').then((response) => response.text()));
+  expect(await same(page)).toBe('same one');
+  await replace(site, await makeRelease(folder, 'two'));
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  const two = await page.context().newPage();
+  await two.goto(site.url);
+  expect(await same(two)).toBe('same two');
+  expect(await same(page)).toBe('same one');
+  await stopWorker(two);
+  expect(await loadLate(page)).toEqual(all('one'));
+  expect(await loadLate(two)).toEqual(all('two'));
+  expect((await statusOf(page)).pinned).toMatch(/^1-/);
+});
+
 test('C14 a release is kept for the last tab that is on it, and then no longer', async ({ page, publishSite, folder }) => {
   const site = await publishSite(await makeRelease(folder, 'one'));
   await openApp(page, site.url);

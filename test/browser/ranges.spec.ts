@@ -22,6 +22,7 @@ interface Answer {
   status: number;
   range: string | null;
   length: string | null;
+  tag: string | null;
   bytes: number[];
 }
 
@@ -55,7 +56,7 @@ test('C5 ranges of small and of large files are answered with verified bytes, an
         // Of what is long, the ends say enough.
         const ends = bytes.length > 200 ? [...bytes.subarray(0, 100), ...bytes.subarray(-100)] : [...bytes];
         const { status, headers: got } = response;
-        return { status, range: got.get('content-range'), length: got.get('content-length'), bytes: ends };
+        return { status, range: got.get('content-range'), length: got.get('content-length'), tag: got.get('etag'), bytes: ends };
       },
       [path, headers, method] as const,
     );
@@ -68,13 +69,16 @@ test('C5 ranges of small and of large files are answered with verified bytes, an
     ['large.bin', large],
   ] as const) {
     const last = all.length - 1;
+    const { tag } = await ask(path, {});
+    expect(tag, path).toMatch(/^"[0-9a-f]+"$/);
     const partly = (start: number, end: number) => ({
       status: 206,
       range: `bytes ${start}-${end}/${all.length}`,
       length: String(end + 1 - start),
+      tag,
       bytes: part(all, start, end),
     });
-    const whole = { status: 200, range: null, length: String(all.length), bytes: part(all, 0, last) };
+    const whole = { status: 200, range: null, length: String(all.length), tag, bytes: part(all, 0, last) };
     expect(await ask(path, { range: 'bytes=10-19' }), path).toEqual(partly(10, 19));
     expect(await ask(path, { range: 'bytes=-7' }), path).toEqual(partly(last - 6, last));
     expect(await ask(path, { range: `bytes=${last - 20}-` }), path).toEqual(partly(last - 20, last));
@@ -84,8 +88,14 @@ test('C5 ranges of small and of large files are answered with verified bytes, an
     // A server may answer with the whole file, and does where the request is for more than one part or for another version.
     expect(await ask(path, { range: 'bytes=0-1,5-6' }), path).toEqual(whole);
     expect(await ask(path, { range: 'bytes=10-19', 'if-range': '"another"' }), path).toEqual(whole);
+    // The rest of what somebody has the beginning of, if it is still the same.
+    expect(await ask(path, { range: 'bytes=10-19', 'if-range': `${tag}` }), path).toEqual(partly(10, 19));
+    expect(await ask(path, { range: `bytes=${last + 1}-`, 'if-range': '"another"' }), path).toEqual(whole);
     expect(await ask(path, {}), path).toEqual(whole);
     expect(await ask(path, {}, 'HEAD'), path).toEqual({ ...whole, bytes: [] });
+    // Ranges are for GET alone (RFC 9110, 14.2).
+    for (const range of ['bytes=10-19', `bytes=${last + 1}-`])
+      expect(await ask(path, { range }, 'HEAD'), path).toEqual({ ...whole, bytes: [] });
     await expect(ask(path, {}, 'POST'), path).rejects.toThrow();
   }
   // Across the border of two chunks.

@@ -91,6 +91,19 @@ describe('the Vite plugin', { timeout: 30_000 }, () => {
     expect(await workspace.read(`deploy/${manifest}`)).not.toContain('fallback');
   });
 
+  test.each([
+    [undefined, '/vouchsafe-worker.js'],
+    ['/docs', '/docs/vouchsafe-worker.js'],
+    ['/docs/', '/docs/vouchsafe-worker.js'],
+  ])('with the base %j register() finds the worker at %s', async (base, worker) => {
+    const { workspace, config } = await viteApp({}, { ...(base !== undefined && { base }) });
+    await workspace.write('app', { 'main.js': 'console.log(__VOUCHSAFE_WORKER__)' });
+    await build(config);
+    const script = (await workspace.list('app/dist')).find((path) => path.endsWith('.js'));
+    expect(await workspace.read(`app/dist/${script}`)).toContain(JSON.stringify(worker).slice(1, -1));
+    expect(await exists(workspace.path('app/published/vouchsafe-worker.js'))).toBe(true);
+  });
+
   test('a single-page app without an index.html has no fallback rather than a failure', async () => {
     const { workspace, config } = await viteApp();
     await workspace.write('app', { 'start.html': 'page' });

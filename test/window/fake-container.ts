@@ -61,6 +61,8 @@ export class FakeContainer extends EventTarget {
   controller: FakeWorker | null;
   /** What is registered; the first is what `register()` finds or makes. */
   registrations: FakeRegistration[];
+  /** The last script that was registered. */
+  script: string | undefined;
   /** How often `register()` was called. */
   registered = 0;
 
@@ -73,6 +75,7 @@ export class FakeContainer extends EventTarget {
   startMessages(): void {}
 
   async register(url: string, { scope }: RegistrationOptions): Promise<FakeRegistration> {
+    this.script = url;
     this.registered += 1;
     const found = this.registrations.find((registration) => scope === undefined || registration.scope === scope);
     const registration = found ?? new FakeRegistration(scope ?? '', new FakeWorker(url));

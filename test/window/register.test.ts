@@ -275,6 +275,20 @@ describe('a worker that was replaced', () => {
   });
 });
 
+describe('the worker of a page that none controls yet', () => {
+  it.each([
+    [undefined, '/vouchsafe-worker.js'],
+    ['/docs/vouchsafe-worker.js', '/docs/vouchsafe-worker.js'],
+  ])('with %s from the Vite plugin is %s', async (defined, expected) => {
+    container.controller = null;
+    vi.stubGlobal('__VOUCHSAFE_WORKER__', defined);
+    await open();
+    expect(container.script).toBe(expected);
+    await open({ worker: '/other/worker.js' });
+    expect(container.script).toBe('/other/worker.js');
+  });
+});
+
 describe('a page from the back/forward cache', () => {
   const comeBack = (persisted: boolean) => window.dispatchEvent(Object.assign(new Event('pageshow'), { persisted }));
 
@@ -285,6 +299,15 @@ describe('a page from the back/forward cache', () => {
     status = forgotten;
     comeBack(false);
     expect(wasSent('status')).toHaveLength(1);
+    comeBack(true);
+    await vi.waitFor(() => expect(page.reload).toHaveBeenCalledTimes(1));
+  });
+
+  it('is loaded again when the worker knows it for one of another release', async () => {
+    status = sampleStatus(0, { pinned: '12-0000000000000000' });
+    await open();
+    await vi.waitFor(() => expect(wasSent('status')).toHaveLength(1));
+    status = sampleStatus(0, { pinned: STAGED.id });
     comeBack(true);
     await vi.waitFor(() => expect(page.reload).toHaveBeenCalledTimes(1));
   });

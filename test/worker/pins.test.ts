@@ -32,6 +32,21 @@ describe('Pins', () => {
     expect(await pins.ofRequest(request('other'), 'two')).toEqual(['two']);
   });
 
+  it('C14 keeps a client that nobody knew on the release that answered it first, and tells the store', async () => {
+    expect(pins.adopt('lost', 'one')).toBe('one');
+    expect(await pins.ofRequest(request('lost'), 'two')).toEqual(['one']);
+    expect([...saved]).toEqual([['lost', { release: 'one', time: Date.now() }]]);
+    // Its own pin is there after all, or another request of its was faster.
+    expect(pins.adopt('lost', 'two')).toBe('one');
+    await pins.pin(navigation('tab'), 'one');
+    expect(pins.adopt('tab', 'two')).toBe('one');
+    expect(saved.size).toBe(2);
+    // Where the browser names nobody, nobody is pinned.
+    expect(pins.adopt('', 'two')).toBe('two');
+    expect(await pins.ofRequest(request(''), 'three')).toEqual(['three']);
+    expect(saved.size).toBe(2);
+  });
+
   it('C14 knows a page by its address where the browser names no client: the tab opened last first', async () => {
     open = [page('old'), page('new'), page('elsewhere', 'https://app.example/elsewhere')];
     await pins.pin(navigation('elsewhere'), 'three');

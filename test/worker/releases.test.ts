@@ -173,6 +173,50 @@ describe('no store', () => {
     expect(await updates.update()).toMatchObject({ outcome: 'staged' });
     expect(new Set(asked())).toEqual(new Set(['index.html', 'shared.js', 'vouchsafe.json']));
   });
+
+  it('C14 that is not known is the one that answers first, for all that comes, in later lives too', async () => {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    const first = releases.active?.id;
+    // Refused, it may be of any release.
+    const lost = { clientId: 'lost', request: { referrer: '' } };
+    await releases.ofRequest({ ...lost, clientId: 'elsewhere' }, async () => false);
+    expect((await releases.ofRequest(lost, async () => true))?.id).toBe(first);
+    await release('two');
+    await updates.update();
+    browser.clients = ['lost', 'elsewhere'].map((id) => ({ id, url: SCOPE.href }));
+    await updates.activate();
+    const second = releases.active?.id;
+    for (const { releases: life } of [{ releases }, browser.start()]) {
+      await life.open();
+      expect((await life.ofRequest(lost, async () => true))?.id).toBe(first);
+      expect((await life.ofRequest({ ...lost, clientId: 'elsewhere' }, async () => true))?.id).toBe(second);
+    }
+  });
+
+  it('C14 two requests that a page makes at once while the next release becomes active are answered from one', async () => {
+    const { releases, updates } = browser.start();
+    await updates.update();
+    await release('two');
+    await updates.update();
+    const lost = { clientId: 'lost', request: { referrer: '' } };
+    // The first one finds its file late.
+    const { ofRequest } = releases.pins;
+    let goOn = () => {};
+    const late = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    vi.spyOn(releases.pins, 'ofRequest').mockImplementationOnce(async (...asked) => {
+      const keys = await ofRequest.apply(releases.pins, asked);
+      await late;
+      return keys;
+    });
+    const slow = releases.ofRequest(lost, async () => true);
+    await updates.activate();
+    const quick = await releases.ofRequest(lost, async () => true);
+    goOn();
+    expect((await slow)?.id).toBe(quick?.id);
+  });
 });
 
 describe('a store that comes back', () => {

@@ -1,5 +1,5 @@
 import 'fake-indexeddb/auto';
-import { deleteDB } from 'idb';
+import { deleteDB, openDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { WorkerEvent } from '../../src/messages/messages.js';
 import { Store } from '../../src/store/store.js';
@@ -75,10 +75,13 @@ function startedWorker() {
     packServers: () => [],
     standDown,
     isOffline: () => false,
-    report: async () => {},
+    report: () => reporting,
   });
   return { releases, updates, standDown };
 }
+
+/** What reports to the operators' endpoint. */
+let reporting: Promise<void> = Promise.resolve();
 
 /** The pages that are open. */
 let openClients: OpenClient[] = [];
@@ -217,6 +220,125 @@ describe('Updates', () => {
     expect(repository.requests.length).toBe(asked);
     await updates.update();
     expect(repository.requests.length).toBeGreaterThan(asked);
+  });
+
+  it('looks once when the worker starts for something else than a page’s opening, unless there was a look just now', async () => {
+    await startedWorker().updates.update();
+    const timers = { toFake: ['Date' as const, 'setTimeout' as const] };
+    /** How often the worker asks the repository in its next life, which begins after some seconds. */
+    const looksAfter = async (seconds: number, also: (updates: Updates) => unknown = () => {}) => {
+      vi.useFakeTimers({ now: Date.now() + seconds * 1000, ...timers });
+      const { updates } = startedWorker();
+      const asked = () => repository.requests.filter((path) => path.endsWith('/2.root.json')).length;
+      const before = asked();
+      const looked: unknown[] = [];
+      updates.lookAtStart((work) => looked.push(work));
+      updates.lookAtStart((work) => looked.push(work));
+      looked.push(also(updates));
+      await vi.advanceTimersByTimeAsync(1000);
+      // The database has timers of its own.
+      vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] });
+      await Promise.all(looked);
+      return asked() - before;
+    };
+    expect(await looksAfter(5)).toBe(0);
+    expect(await looksAfter(5)).toBe(1);
+    // A page that was opened looks, and once is enough.
+    expect(await looksAfter(11, (updates) => updates.lookSoon())).toBe(1);
+    expect(await looksAfter(1, (updates) => updates.lookSoon())).toBe(1);
+    expect(await looksAfter(11, (updates) => updates.update())).toBe(1);
+    // The clock was ahead, and is right again.
+    expect(await looksAfter(-86_400)).toBe(1);
+    expect(await looksAfter(1)).toBe(0);
+    // A look that failed is one, too: a server in trouble is not asked by each life of each client.
+    repository.answer = () => new Response(null, { status: 500 });
+    expect(await looksAfter(11)).toBeGreaterThan(0);
+    expect(await looksAfter(1)).toBe(0);
+  });
+
+  it.each([
+    ['a time to come', () => `${Date.now() + 1e9}`],
+    ['a time that no date can be', () => '9'.repeat(300)],
+    ['no number', () => 'evil'],
+    ['something else', () => ({ evil: 1 })],
+    ['nothing', () => undefined],
+  ])('a page script that stores %s as that of the last look stops no look', async (_, written) => {
+    await startedWorker().updates.update();
+    const database = await openDB(`vouchsafe ${scope.href}`);
+    await database.put('state', written(), 'looked');
+    database.close();
+    const { updates } = startedWorker();
+    repository.requests.length = 0;
+    await new Promise((resolve) => updates.lookAtStart((work) => resolve(work)));
+    expect(repository.requests).toContain('/metadata/timestamp.json');
+  });
+
+  it('C10 reports a clock that has gone back, in this life or since an earlier one, once, and looks all the same', async () => {
+    await startedWorker().updates.update();
+    vi.setSystemTime(START + 3_600_000);
+    const { updates } = startedWorker();
+    await updates.look();
+    expect(violations()).toEqual([]);
+    for (const [ahead, when] of [
+      [1_800_000, () => startedWorker().updates],
+      [0, () => updates],
+    ] as const) {
+      const back = when();
+      vi.setSystemTime(START + ahead);
+      repository.requests.length = 0;
+      await back.look();
+      expect(repository.requests).toContain('/metadata/timestamp.json');
+      await back.update();
+      const facts = { expected: expect.stringMatching(/or later$/), actual: new Date(START + ahead).toISOString() };
+      expect(violations()).toMatchObject([{ violation: { code: 'clock', during: 'watch', facts } }]);
+      vi.setSystemTime(START + 3_600_000);
+      await back.update();
+      events.length = 0;
+    }
+  });
+
+  it('C10 reports a clock that went ahead of the time that passed when everything has expired by it, and goes on when it is right', async () => {
+    const { updates, releases } = startedWorker();
+    await updates.update();
+    const ahead = START + 400 * 86_400_000;
+    vi.setSystemTime(ahead);
+    expect(await updates.update()).toMatchObject({ outcome: 'failed', refusal: { code: 'expired' }, freshness: 'frozen' });
+    const codes = () => violations().map((event) => event.vouchsafe === 'violation' && event.violation.code);
+    expect(codes()).toEqual(['expired', 'clock']);
+    expect(violations()[1]).toMatchObject({
+      violation: { during: 'watch', facts: { expected: expect.stringMatching(/^2/), actual: new Date(ahead).toISOString() } },
+    });
+    // A later life cannot know how much time has passed.
+    const later = startedWorker();
+    expect(await later.updates.update()).toMatchObject({ outcome: 'failed', refusal: { code: 'expired' } });
+    expect(codes()).toEqual(['expired']);
+    // Nor is it the clock when the repository has newer metadata.
+    vi.setSystemTime(START);
+    await later.updates.update();
+    expect(later.updates.freshness()).toBe('fresh');
+    expect(await updates.update()).toEqual({ outcome: 'current' });
+    expect(updates.freshness()).toBe('fresh');
+    expect(releases.active).toBeDefined();
+  });
+
+  it('a look that nobody waits for is not over before its reports are sent; an update does not wait for them', async () => {
+    let sent = () => {};
+    reporting = new Promise((resolve) => {
+      sent = resolve;
+    });
+    const { updates } = startedWorker();
+    await updates.update();
+    let isOver = false;
+    const looked = startedWorker()
+      .updates.look()
+      .then(() => {
+        isOver = true;
+      });
+    await vi.waitFor(() => expect(repository.requests.filter((path) => path.endsWith('timestamp.json'))).toHaveLength(2));
+    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(isOver).toBe(false);
+    sent();
+    await looked;
   });
 
   it('C9 keeps staged and active apart when an update ends while a slow disk still activates', async () => {
