@@ -6,6 +6,7 @@ import { ChunkedFiles } from './chunked-files.js';
 import { Releases } from './releases.js';
 import type { ReplyParts } from './replies.js';
 import { Reporter } from './reporter.js';
+import { ScriptCopies } from './script-copies.js';
 import { Updates } from './updates.js';
 import { VerifiedFiles } from './verified-files.js';
 import { vetNext } from './vet.js';
@@ -50,15 +51,17 @@ export function partsOf(config: WorkerConfig): ReplyParts {
     });
   const files = new VerifiedFiles(store, refresher, (path) => releases.older(path), onDamage);
   const chunks = new ChunkedFiles(store, () => urls(config.targets, scope), onDamage, onMirrorFailure);
-  const releases: Releases = new Releases(config, store, violations, clients, (file, consistentSnapshot) =>
+  const scripts = new ScriptCopies(scope, onDamage);
+  const releases: Releases = new Releases(config, store, violations, clients, scripts, (file, consistentSnapshot) =>
     files.read({ consistentSnapshot }, file),
   );
   const standDown = async (): Promise<void> => {
     await announce({ vouchsafe: 'stood-down' });
     await registration.unregister();
     await store.clear();
+    await scripts.keep('none');
   };
-  const updates = new Updates({ releases, files, chunks, store, violations, announce, refresher, standDown, report });
+  const updates = new Updates({ releases, files, chunks, scripts, store, violations, announce, refresher, standDown, report });
   return {
     config,
     scope,
@@ -67,6 +70,7 @@ export function partsOf(config: WorkerConfig): ReplyParts {
     updates,
     files,
     chunks,
+    scripts,
     violations,
     announce,
     standDown,

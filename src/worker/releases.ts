@@ -7,6 +7,7 @@ import type { TargetFile } from '../tuf/file.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { type Asking, type OpenClients, Pins } from './pins.js';
 import { hashesOf, type Release, releaseOf, renewed, restore } from './release.js';
+import type { ScriptCopies } from './script-copies.js';
 import type { Download } from './verified-files.js';
 import type { ViolationLog } from './violation-log.js';
 
@@ -17,6 +18,7 @@ export class Releases {
   readonly #config: WorkerConfig;
   readonly #store: Store;
   readonly #violations: ViolationLog;
+  readonly #scripts: Pick<ScriptCopies, 'keep'>;
   readonly #readManifest: (file: TargetFile, consistentSnapshot: boolean) => ReturnType<Download>;
   readonly pins: Pins;
   #active: Release | undefined;
@@ -37,6 +39,7 @@ export class Releases {
    * @param store where releases are
    * @param violations told of what was wrong with it
    * @param clients the worker's
+   * @param scripts copies that go when no release wants them, or when room is needed
    * @param readManifest gets a release manifest, checked
    */
   constructor(
@@ -44,11 +47,13 @@ export class Releases {
     store: Store,
     violations: ViolationLog,
     clients: OpenClients,
+    scripts: Pick<ScriptCopies, 'keep'>,
     readManifest: (file: TargetFile, consistentSnapshot: boolean) => ReturnType<Download>,
   ) {
     this.#config = config;
     this.#store = store;
     this.#violations = violations;
+    this.#scripts = scripts;
     this.#readManifest = readManifest;
     this.pins = new Pins(clients, (client, release, time) =>
       store.pin(client, release, time).catch((error) => violations.record(error, 'storage')),
@@ -263,11 +268,13 @@ export class Releases {
     const pinned = await Promise.all([...clients.keys()].map((key) => this.get(key)));
     // Which files a release has that cannot be opened, nobody can say; it may be one that only cannot be read at the moment.
     if (!this.#active || [...clients.keys()].some((key, i) => !pinned[i] && this.#others.has(key))) return false;
-    const wanted = [this.#active, this.#staged, this.arriving, ...pinned].flatMap((release) => {
-      if (!release) return [];
-      return isShort ? hashesOf(release, (path) => isRequired(release, path)) : hashesOf(release);
-    });
-    return this.#store.keepFiles(new Set(wanted));
+    const kept = [this.#active, this.#staged, this.arriving, ...pinned].filter((release) => release !== undefined);
+    const wanted = kept.flatMap((release) =>
+      isShort ? hashesOf(release, (path) => isRequired(release, path)) : hashesOf(release),
+    );
+    // No release needs them: what they are copies of is among the files.
+    const hadCopy = await this.#scripts.keep(isShort ? 'none' : kept);
+    return (await this.#store.keepFiles(new Set(wanted))) || hadCopy;
   }
 
   /** Every release that is stored and can be opened: the active one, the staged one, then those that pages stay on, oldest first. */

@@ -7,6 +7,7 @@ import type { ChunkedFiles } from './chunked-files.js';
 import { asVouchsafeError, toRefusal } from './refusal.js';
 import { firstToExpire, type Release, releaseId, releaseOf } from './release.js';
 import type { Releases } from './releases.js';
+import type { ScriptCopies } from './script-copies.js';
 import { stageFiles } from './stage-files.js';
 import type { VerifiedFiles } from './verified-files.js';
 import type { Announce, ViolationLog } from './violation-log.js';
@@ -28,6 +29,7 @@ export interface UpdateParts {
   readonly releases: Releases;
   readonly files: VerifiedFiles;
   readonly chunks: ChunkedFiles;
+  readonly scripts: Pick<ScriptCopies, 'download'>;
   readonly store: Store;
   readonly violations: ViolationLog;
   readonly announce: Announce;
@@ -252,9 +254,10 @@ export class Updates {
   }
 
   async #storeFiles(release: Release, onProgress: (progress: Progress) => void): Promise<void> {
-    const { files, chunks, store } = this.#parts;
+    const { files, chunks, scripts, store } = this.#parts;
     await stageFiles(release, {
       storedHashes: () => store.storedHashes(),
+      downloadCopy: (file) => scripts.download(release, file),
       download: (file) => files.download(release, file),
       downloadPieces: (file, pieces) => chunks.download(release, file, pieces),
       save: (pack) => this.#makingRoom(() => store.saveFiles(pack)),
