@@ -238,7 +238,7 @@ async function bodyOf(
   part: ByteRange,
   release: Release,
   event: FetchEvent,
-  { files, chunks, violations, onVerified }: AnswerParts,
+  { files, chunks, scripts, violations, onVerified }: AnswerParts,
 ): Promise<BodyInit> {
   const signed = release.manifest.chunks.get(file.path);
   onVerified();
@@ -246,6 +246,7 @@ async function bodyOf(
   const isPage = event.request.mode === 'navigate';
   if (!signed) {
     const bytes = (await files.read(release, file)).subarray(part.start, part.end + 1) as Uint8Array<ArrayBuffer>;
+    if (isPage) scripts.lookAhead(release, bytes);
     return isPage && bytes.length < LARGE ? bytes : streamOf(bytes, event);
   }
   const source = chunks.open(release, file, part.end);

@@ -10,6 +10,11 @@ import { fileKey } from './verified-files.js';
 /** How long (milliseconds) a server whose copy was refused is not asked again by pages: most that do not send what is signed never will. */
 const ASKED_AGAIN = 3_600_000;
 
+/** How long (milliseconds) a page has to ask for what was checked ahead for it. */
+const AHEAD = 10_000;
+/** Bytes that are checked ahead of one page, at most. */
+const AHEAD_BYTES = 2 ** 24;
+
 /** What is asked of a release here. */
 type Listing = Pick<Release, 'manifest' | 'targets'>;
 
@@ -31,6 +36,10 @@ export class ScriptCopies {
   readonly #onDamage: (error: unknown) => void;
   /** What is under way, or did not come in this life. */
   readonly #asked = new Set<string>();
+  /** What the page that was answered last is about to ask for, by the file it is a copy of. */
+  #ahead:
+    | { readonly manifest: Listing['manifest']; readonly time: number; readonly copies: Map<string, Promise<Response | undefined>> }
+    | undefined;
   /** Room was needed; what would be stored now would be in the way again. */
   #isShort = false;
 
@@ -60,9 +69,40 @@ export class ScriptCopies {
   async answer(release: Listing, file: TargetFile, url: string): Promise<Response | undefined> {
     // The engine's copy is of one URL.
     if (url !== this.#urlOf(file)) return undefined;
+    const { manifest, time = 0, copies } = this.#ahead ?? {};
+    const ahead = copies?.get(file.path);
+    // A body is read once.
+    copies?.delete(file.path);
+    const isOfIt = manifest === release.manifest && Date.now() - time < AHEAD;
+    return ahead && isOfIt ? ahead : this.#checked(release, file);
+  }
+
+  /**
+   * Starts to check the copies that a page names, while the page is on its way. A copy that has been hashed stays what it is, however long it waits.
+   *
+   * @param release the page's release
+   * @param page its bytes
+   */
+  lookAhead(release: Listing, page: Uint8Array): void {
+    const { manifest, targets } = release;
+    if (manifest.codeCache.size === 0) return;
+    const text = new TextDecoder().decode(page);
+    const copies = new Map<string, Promise<Response | undefined>>();
+    let size = 0;
+    for (const path of manifest.codeCache) {
+      const file = targets.get(path);
+      if (!file || !this.has(release, file) || !text.includes(path.replace(/^.*\//, ''))) continue;
+      size += file.length;
+      if (size > AHEAD_BYTES) break;
+      copies.set(path, this.#checked(release, file));
+    }
+    this.#ahead = { manifest, time: Date.now(), copies };
+  }
+
+  async #checked({ manifest }: Listing, file: TargetFile): Promise<Response | undefined> {
     try {
       const response = await this.#match(file);
-      if (!response || !isAsSigned(response, url, file, release.manifest)) return undefined;
+      if (!response || !isAsSigned(response, this.#urlOf(file), file, manifest)) return undefined;
       const body = await response.clone().blob();
       // What somebody put there may be larger than memory.
       const bytes = body.size === file.length ? await body.arrayBuffer() : new ArrayBuffer(0);
@@ -123,7 +163,8 @@ export class ScriptCopies {
     const left = await this.#match(file).catch(() => undefined);
     // A response without a URL is our own note of when that was.
     const refused = left?.url === '' ? Number(await left.text().catch(() => '')) : 0;
-    if (Math.abs(Date.now() - refused) > ASKED_AGAIN) await this.download(release, file);
+    // Whatever else somebody wrote there is no note.
+    if (!(Math.abs(Date.now() - refused) < ASKED_AGAIN)) await this.download(release, file);
   }
 
   /**

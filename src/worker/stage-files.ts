@@ -95,8 +95,10 @@ export async function stageFiles(release: Release, staging: Staging): Promise<vo
     const copy = isNew ? await staging.downloadCopy(file) : undefined;
     if (missing[0] === file) return take(file, copy ?? (await staging.download(file)));
     if (copy) {
-      for (const [piece, bytes] of await cut(copy, missing)) await take(piece, bytes);
-      return;
+      // A record of its own: it is read only when the copy is lost, and the page need not wait for it.
+      await staging.save(new Map((await cut(copy, missing)).map(([piece, bytes]) => [fileKey(piece), bytes])));
+      progress.bytes += copy.length;
+      return tell();
     }
     for await (const [piece, bytes] of staging.downloadPieces(file, missing)) await take(piece, bytes);
   };
