@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
+import { signedHeaders } from '../node/signed-headers.js';
 
 /** A file of a published directory as an honest static server answers it. */
 export interface PublishedFile {
@@ -50,6 +51,9 @@ const cacheHeaders = (path: string, bytes: Uint8Array): Record<string, string> =
   ...(path.includes('/metadata/') && { etag: `"${createHash('sha256').update(bytes).digest('hex')}"` }),
 });
 
+const headersOf = (directory: string): ReturnType<typeof signedHeaders> =>
+  signedHeaders((name) => readFile(join(directory, name))).catch(() => new Map());
+
 /**
  * Finds what an honest static server answers: the file, a directory's `index.html`, or, for a path without an extension, `404.html`
  * with status 404 (as static hosts do, and as `vouchsafe serve` does).
@@ -63,7 +67,10 @@ export async function findFile(directory: string, path: string): Promise<Publish
   const bytes = found === undefined ? undefined : await read(found);
   if (bytes !== undefined) {
     const type = extname(path) === '' ? 'text/html; charset=utf-8' : contentTypeOf(path);
-    return { status: 200, bytes, headers: { 'content-type': type, ...cacheHeaders(path, bytes) } };
+    // What browsers keep compiled comes with its signed headers, as a host has to send them.
+    const signed = /^\/(?!vouchsafe\/).*\.js$/.test(path) && (await headersOf(directory)).get(decodeURIComponent(path.slice(1)));
+    const headers = { 'content-type': type, ...cacheHeaders(path, bytes), ...(signed && Object.fromEntries(signed)) };
+    return { status: 200, bytes, headers };
   }
   const page = extname(path) === '' ? await read(join(directory, '404.html')) : undefined;
   return page && { status: 404, bytes: page, headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-cache' } };

@@ -15,6 +15,7 @@ const SAME = [
   'navigation',
   'reporting',
   'chunkFrom',
+  'codeCache',
   'fallback',
   'passthrough',
   'headers',
@@ -56,6 +57,7 @@ function checkKind(file: string, name: string, value: JsonValue): void {
   if (name === 'reportOnly' && typeof value !== 'boolean') throw wrong(file, name, 'true or false');
   if (name === 'csp' && typeof value !== 'boolean' && !isObject) throw wrong(file, name, 'true, false or an object');
   if (name === 'fallback' && value !== false && typeof value !== 'string') throw wrong(file, name, 'a text or false');
+  if (name === 'codeCache' && value !== false && !Array.isArray(value)) throw wrong(file, name, 'a list or false');
   if ((name === 'passthrough' || name === 'enforce') && (value as JsonValue[]).some((item) => typeof item !== 'string'))
     throw wrong(file, name, 'a list of texts');
 }

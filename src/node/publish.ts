@@ -7,6 +7,7 @@ import { type IndexFile, makeIndex } from '../repository/targets-index.js';
 import { describe as describeBytes, type TargetFile } from '../tuf/file.js';
 import { metadataName } from '../tuf/layout.js';
 import { Targets } from '../tuf/targets.js';
+import { classicScripts } from './classic-scripts.js';
 import { type DeliveryOptions, deliver } from './delivery.js';
 import { writeDeltas } from './deltas.js';
 import { ChunkHasher, describeFile, Utf8Detector } from './describe-file.js';
@@ -101,7 +102,8 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
   const otherEncoding = sources.filter(({ isUtf8 }) => !isUtf8).map(({ target }) => target.path);
   const delivery = await deliver(scan.files, otherEncoding, own, options);
   const chunks = new Map(sources.flatMap(({ target, chunks }) => (chunks === undefined ? [] : [[target.path, chunks] as const])));
-  const manifest = releaseManifest(paths, otherEncoding, options, delivery.rules, chunks);
+  const codeCache = await classicScripts(scan.files, base, options);
+  const manifest = releaseManifest(paths, otherEncoding, options, delivery.rules, chunks, codeCache);
   const manifestTarget = { path: MANIFEST_PATH, ...(await describeBytes(manifest)) };
   const ownTargets = await Promise.all(
     delivery.targets.map(async ({ path, bytes }) => ({ bytes, target: { path, ...(await describeBytes(bytes)) } })),
@@ -128,7 +130,7 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
     await output.flush();
     await check(out, project, previous, targets, index, timestamp?.bytes, now, options.onProgress);
     for (const { path, bytes } of delivery.site) if (path !== WORKER_SCRIPT) await output.write(path, bytes);
-    if (delivery.isPlain) await copyPlain(output, sources);
+    await copyPlain(output, delivery.isPlain ? sources : sources.filter(({ target }) => codeCache.includes(target.path)));
     for (const [version, bytes] of project.roots) await output.write(METADATA_FOLDER + metadataName('root', version), bytes);
     if (timestamp !== undefined) await output.write(METADATA_FOLDER + TIMESTAMP, timestamp.bytes);
     // Pages lock when they find a worker script that no metadata lists, so it comes when the metadata is there.
@@ -191,7 +193,7 @@ async function copyTargets(output: Output, files: readonly DescribedFile[], onPr
   }
 }
 
-/** The app's files at their own URLs, for browsers without the worker. */
+/** Files at their own URLs: for browsers without the worker, and for the worker where an engine asks for it. */
 async function copyPlain(output: Output, files: readonly DescribedFile[]): Promise<void> {
   await output.replace(files.map(({ source, target }) => ({ source: source.file, path: source.path, digest: target })));
 }

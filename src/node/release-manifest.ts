@@ -58,6 +58,7 @@ const OWN_TYPES = new Map([
  * @param options what the person who publishes said
  * @param rules what policy and delivery put in
  * @param chunks the hashes of the pieces of large files, by target path
+ * @param codeCache target paths of the scripts that browsers shall keep compiled
  * @returns the bytes of the target `vouchsafe.json`: the same for the same files and options, on any machine
  * @throws `bad-option` for pages that are not among the files, headers that no manifest may have, and as `servingFields`
  */
@@ -67,6 +68,7 @@ export function releaseManifest(
   options: ServingOptions,
   rules: Rules,
   chunks: ReadonlyMap<string, Chunks> = new Map(),
+  codeCache: readonly string[] = [],
 ): Uint8Array {
   const fallback = chooseFallback(paths, options.fallback);
   const offlineSeconds = options.offlineSeconds ?? OFFLINE_SECONDS;
@@ -83,6 +85,7 @@ export function releaseManifest(
     files: [...serving.files, ...rules.lastFiles],
     ...serving.others,
     ...(chunks.size > 0 && { chunks: Object.fromEntries(chunks) }),
+    ...(codeCache.length > 0 && { code_cache: codeCache }),
     ...rules.fields,
   };
   const bytes = new TextEncoder().encode(`${JSON.stringify(json, null, 2)}\n`);

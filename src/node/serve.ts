@@ -1,11 +1,12 @@
-import { open, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { METADATA_FOLDER, TARGETS_FOLDER } from '../release/config.js';
+import { METADATA_FOLDER, REPOSITORY_FOLDER, TARGETS_FOLDER } from '../release/config.js';
 import { isSystemError, PublisherError } from './publisher-error.js';
 import { contentType } from './release-manifest.js';
+import { type SignedHeaders, signedHeaders } from './signed-headers.js';
 import { checkBase } from './site.js';
 
 /** What to serve, and where. */
@@ -92,7 +93,7 @@ async function answer(folder: string, base: string, request: IncomingMessage, re
   }
   const path = filePath(base, request.url ?? '/');
   if (path !== undefined && (await isFile(join(folder, path)))) {
-    await send(request, response, 200, join(folder, path), cacheControl(path));
+    await send(request, response, 200, join(folder, path), cacheControl(path), await headersOf(folder, path));
   } else if (isNavigation(request) && (await isFile(join(folder, '404.html')))) {
     await send(request, response, 404, join(folder, '404.html'), 'no-store');
   } else response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }).end('Not found\n');
@@ -113,6 +114,12 @@ function filePath(base: string, url: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A script that browsers keep compiled comes with its signed headers. The folder may be amid a publish. */
+async function headersOf(folder: string, path: string): Promise<SignedHeaders | undefined> {
+  if (path.startsWith(REPOSITORY_FOLDER) || !/\.[cm]?js$/i.test(path)) return undefined;
+  return (await signedHeaders((name) => readFile(join(folder, name))).catch(() => undefined))?.get(path);
 }
 
 async function isFile(file: string): Promise<boolean> {
@@ -136,6 +143,7 @@ async function send(
   status: number,
   file: string,
   caching: string,
+  signed?: SignedHeaders,
 ): Promise<void> {
   // Length and bytes come from one open file: a publish may rename another into its place in between.
   const handle = await open(file);
@@ -149,7 +157,8 @@ async function send(
       return;
     }
     const validator = status === 200 ? { etag } : {};
-    response.writeHead(status, { 'content-type': type, 'content-length': `${size}`, 'cache-control': caching, ...validator });
+    const headers = { 'content-type': type, 'content-length': `${size}`, 'cache-control': caching, ...validator };
+    response.writeHead(status, { ...headers, ...(signed && Object.fromEntries(signed)) });
     if (request.method === 'HEAD') response.end();
     else await pipeline(handle.createReadStream({ autoClose: false }), response);
   } finally {

@@ -55,6 +55,10 @@ export interface ServingConfig {
   readonly reporting?: ReportingOptions | undefined;
   /** Files of at least this many bytes are signed piece by piece as well, so that they can be shown as they come; `false` for none. 1 MiB by default. */
   readonly chunkFrom?: number | false | undefined;
+  /**
+   * Patterns of target paths of classic scripts that browsers shall keep compiled; `false` for none. By default those of at least 128 KiB that a page names.
+   */
+  readonly codeCache?: readonly string[] | false | undefined;
 }
 
 /** What a `ServingConfig` puts into the release manifest, under the names that it has there. */

@@ -96,6 +96,8 @@ export interface ReleaseManifest {
   readonly files: readonly FileRule[];
   /** By target path. */
   readonly chunks: ReadonlyMap<string, Chunks>;
+  /** Target paths of large classic scripts that lie at their own URLs too, from where they are kept as engines like it: with what they compiled. */
+  readonly codeCache: ReadonlySet<string>;
   /** Target paths by the absolute URL (on another origin) that they are served for. */
   readonly external: ReadonlyMap<string, string>;
   /** Where violations are reported to, in the Reporting API's format. */
@@ -152,6 +154,7 @@ const readRelease = record<ReleaseManifest & { vouchsafe?: never }>({
     }),
   ),
   chunks: optional(mapOf(readChunks), new Map()),
+  codeCache: (value = [], name) => new Set(asArray(value, name).map((path) => asString(path, name))),
   external: optional(
     mapOf(asString, (url, name) => {
       // It is compared with what browsers ask for.

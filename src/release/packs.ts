@@ -38,6 +38,8 @@ export function packsOf(manifest: ReleaseManifest, targets: Iterable<TargetFile>
   const byHash = new Map<string, TargetFile>();
   const isPacked = ({ path, length }: TargetFile): boolean => {
     if (path === MANIFEST_PATH || length >= LARGE_FILE || manifest.chunks.has(path)) return false;
+    // A copy of the answer at its own URL is kept, and is downloaded in its place.
+    if (manifest.codeCache.has(path)) return false;
     const { keep, optional } = fileRule(manifest, path);
     return keep === 'precache' && !optional;
   };

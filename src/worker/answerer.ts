@@ -9,6 +9,7 @@ import { type ByteRange, requestedRange } from './range.js';
 import { chunksOf, type Release } from './release.js';
 import type { Releases } from './releases.js';
 import { outside, routeRequest } from './route-request.js';
+import type { ScriptCopies } from './script-copies.js';
 import type { Updates } from './updates.js';
 import { fileKey, type VerifiedFiles } from './verified-files.js';
 import type { ViolationLog } from './violation-log.js';
@@ -24,6 +25,7 @@ export interface AnswerParts {
   readonly updates: Updates;
   readonly files: VerifiedFiles;
   readonly chunks: ChunkedFiles;
+  readonly scripts: ScriptCopies;
   readonly violations: ViolationLog;
   /** Called with the memory of a body that has been read. Frees it, where nobody but the engine reads answers. */
   readonly onUsed: (bytes: Uint8Array) => void;
@@ -223,6 +225,8 @@ async function answerWith(
   parts: AnswerParts,
 ): Promise<Response> {
   const { request } = event;
+  const copy = status === 200 && (await copyOf(file, release, event, parts));
+  if (copy) return copy;
   const etag = `"${fileKey(file)}"`;
   const headers = headersFor(release.manifest, file.path).set('etag', etag).set('accept-ranges', 'bytes');
   // For GET alone (RFC 9110, 14.2).
@@ -238,13 +242,31 @@ async function answerWith(
   return new Response(body, { status: range ? 206 : status, headers: [...headers] });
 }
 
+/** A large classic script as the engine likes it, and as a page cannot tell from the answer that is made anew. */
+async function copyOf(
+  file: TargetFile,
+  release: Release,
+  event: FetchEvent,
+  { scripts, releases, onVerified }: AnswerParts,
+): Promise<Response | undefined> {
+  const { request } = event;
+  // Whoever asks otherwise can read headers. A worker's script is another destination: it acts on headers that no script element knows.
+  if (request.destination !== 'script' || request.method !== 'GET' || request.headers.has('range')) return undefined;
+  if (!scripts.has(release, file)) return undefined;
+  const copy = await scripts.answer(release, file, request.url);
+  if (copy) onVerified();
+  // What an older release wants is at that URL no more.
+  else if (release === releases.active) event.waitUntil(scripts.refill(release, file));
+  return copy;
+}
+
 /** A body whose bytes were checked: all of them before it is handed over, or, of large files, chunk by chunk as they are read. */
 async function bodyOf(
   file: TargetFile,
   part: ByteRange,
   release: Release,
   event: FetchEvent,
-  { files, chunks, violations, onUsed, onVerified }: AnswerParts,
+  { files, chunks, scripts, violations, onUsed, onVerified }: AnswerParts,
 ): Promise<BodyInit> {
   const signed = chunksOf(release.manifest, file);
   onVerified();
@@ -252,6 +274,7 @@ async function bodyOf(
   const isPage = event.request.mode === 'navigate';
   if (!signed) {
     const bytes = (await files.read(release, file)).subarray(part.start, part.end + 1) as Uint8Array<ArrayBuffer>;
+    if (isPage) void scripts.lookAhead(release, bytes);
     return isPage && bytes.length < LARGE ? bytes : streamOf(bytes, event);
   }
   const source = chunks.open(release, file, part.end);

@@ -8,6 +8,7 @@ import type { Release } from './release.js';
 import { Releases } from './releases.js';
 import type { ReplyParts } from './replies.js';
 import { Reporter } from './reporter.js';
+import { ScriptCopies } from './script-copies.js';
 import { Updates } from './updates.js';
 import { VerifiedFiles } from './verified-files.js';
 import { vetNext } from './vet.js';
@@ -60,11 +61,13 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     onDamage,
     onMirrorFailure,
   );
+  const scripts = new ScriptCopies(scope, onDamage);
   const releases: Releases = new Releases(
     config,
     store,
     violations,
     clients,
+    scripts,
     (file, consistentSnapshot) => files.read({ consistentSnapshot }, file),
     (...listed) => refresher().downloadTargetsMetadata(...listed),
   );
@@ -72,6 +75,7 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     await announce({ vouchsafe: 'stood-down' });
     await registration.unregister();
     await store.clear();
+    await scripts.keep('none');
   };
   const packServers = (release: Release) => serversOf(release, urls(config.targets, scope), (url, init) => fetch(url, init));
   const isOffline = (): boolean => !self.navigator.onLine;
@@ -79,6 +83,7 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     releases,
     files,
     chunks,
+    scripts,
     store,
     violations,
     announce,
@@ -96,6 +101,7 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     updates,
     files,
     chunks,
+    scripts,
     violations,
     announce,
     standDown,

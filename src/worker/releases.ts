@@ -8,6 +8,7 @@ import { TargetsIndex } from '../tuf/targets-index.js';
 import { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { type Asking, type OpenClients, Pins } from './pins.js';
 import { hashesOf, isRequired, type Release, releaseOf, renewed, restore, type Verified } from './release.js';
+import type { ScriptCopies } from './script-copies.js';
 import { TargetFiles } from './target-files.js';
 import { type Download, fileKey } from './verified-files.js';
 import type { ViolationLog } from './violation-log.js';
@@ -22,6 +23,7 @@ export class Releases {
   readonly #config: WorkerConfig;
   readonly #store: Store;
   readonly #violations: ViolationLog;
+  readonly #scripts: Pick<ScriptCopies, 'keep'>;
   readonly #readManifest: (file: TargetFile, consistentSnapshot: boolean) => ReturnType<Download>;
   readonly pins: Pins;
   #active: Release | undefined;
@@ -43,6 +45,7 @@ export class Releases {
    * @param store where releases are
    * @param violations told of what was wrong with it
    * @param clients the worker's
+   * @param scripts copies that go when no release wants them, or when room is needed
    * @param readManifest gets a release manifest, checked
    * @param downloadTargets gets targets metadata that was lost, checked
    */
@@ -51,6 +54,7 @@ export class Releases {
     store: Store,
     violations: ViolationLog,
     clients: OpenClients,
+    scripts: Pick<ScriptCopies, 'keep'>,
     readManifest: (file: TargetFile, consistentSnapshot: boolean) => ReturnType<Download>,
     downloadTargets: DownloadTargets,
   ) {
@@ -58,6 +62,7 @@ export class Releases {
     this.#config = config;
     this.#store = store;
     this.#violations = violations;
+    this.#scripts = scripts;
     this.#readManifest = readManifest;
     this.pins = new Pins(clients, (client, release, time) =>
       store.pin(client, release, time).catch((error) => violations.record(error, 'storage')),
@@ -328,8 +333,12 @@ export class Releases {
     // The active one, too: while there is no room to say that another is, the store names that one already.
     const current = [this.#active, this.#staged].flatMap((release) => release?.key ?? []);
     await this.#store.keep(new Set([...this.#others.keys(), ...current]), names);
-    const wanted = await this.#wantedFiles(clients, isShort);
-    return wanted !== undefined && this.#store.keepFiles(wanted);
+    const kept = await this.#kept(clients);
+    const wanted = kept && (await hashesOfAll(kept, isShort ? isRequired : undefined));
+    if (!wanted) return false;
+    // No release needs them: what they are copies of is among the files.
+    const hadCopy = await this.#scripts.keep(isShort ? 'none' : kept);
+    return (await this.#store.keepFiles(wanted)) || hadCopy;
   }
 
   /**
@@ -341,22 +350,17 @@ export class Releases {
   async collectRetired(): Promise<void> {
     const { clients } = await this.pins.open();
     const retired = [...this.#others.keys()].filter((key) => !clients.has(key));
-    const wanted = retired.length > 1 ? undefined : await this.#wantedFiles(clients, false);
+    const kept = retired.length > 1 ? undefined : await this.#kept(clients);
+    const wanted = kept && (await hashesOfAll(kept));
     if (retired.length > 1 || (wanted && (await this.#store.hasGarbage(wanted)))) await this.collect();
   }
 
-  /** @returns the hashes of all that has to stay; undefined when nobody can say */
-  async #wantedFiles(clients: ReadonlyMap<string, number>, isShort: boolean): Promise<ReadonlySet<string> | undefined> {
+  /** @returns the releases that have to stay; undefined when nobody can say */
+  async #kept(clients: ReadonlyMap<string, number>): Promise<Release[] | undefined> {
     const pinned = await Promise.all([...clients.keys()].map((key) => this.get(key)));
     // Which files a release has that cannot be opened, nobody can say; it may be one that only cannot be read at the moment.
     if (!this.#active || [...clients.keys()].some((key, i) => !pinned[i] && this.#others.has(key))) return undefined;
-    const all = [this.#active, this.#staged, this.arriving, ...pinned].filter((release) => release !== undefined);
-    const wanted = all.map((release) => (isShort ? hashesOf(release, (path) => isRequired(release, path)) : hashesOf(release)));
-    // Nor of one whose targets metadata is lost.
-    return Promise.all(wanted).then(
-      (hashes) => new Set(hashes.flat()),
-      () => undefined,
-    );
+    return [this.#active, this.#staged, this.arriving, ...pinned].filter((release) => release !== undefined);
   }
 
   /** Every release that is stored and can be opened: the active one, the staged one, then those that pages stay on, oldest first. */
@@ -377,4 +381,16 @@ export class Releases {
 /** Keys begin with the snapshot's version, but for those that the first worker stored. */
 function byAge(a: string, b: string): number {
   return (Number.parseInt(a, 10) || 0) - (Number.parseInt(b, 10) || 0);
+}
+
+/** The hashes under which releases' files are stored; undefined when nobody can say, since the targets metadata of one is lost. */
+async function hashesOfAll(
+  releases: readonly Release[],
+  isWanted?: (release: Release, path: string) => boolean,
+): Promise<ReadonlySet<string> | undefined> {
+  const all = releases.map((release) => hashesOf(release, isWanted && ((path) => isWanted(release, path))));
+  return Promise.all(all).then(
+    (hashes) => new Set(hashes.flat()),
+    () => undefined,
+  );
 }

@@ -2,7 +2,7 @@ import type { Progress } from '../messages/messages.js';
 import { fileRule } from '../release/manifest.js';
 import type { Pack } from '../release/packs.js';
 import { VouchsafeError } from '../tuf/errors.js';
-import type { TargetFile } from '../tuf/file.js';
+import { checkFile, type TargetFile } from '../tuf/file.js';
 import { type Batch, packsFor } from './pack-download.js';
 import { type Piece, piecesOf, type Release } from './release.js';
 import { fileKey } from './verified-files.js';
@@ -14,10 +14,24 @@ const PROGRESS_EVERY = 50;
 /** Bytes that are stored together: one record is read faster than many. A killed worker loses no more than this. */
 const PACK = 2 ** 22;
 
+/** The pieces of a file that was checked as a whole. @throws `mismatch` when the signers signed other pieces than the file's */
+async function cut(bytes: Uint8Array, pieces: readonly Piece[]): Promise<(readonly [Piece, Uint8Array])[]> {
+  const parts: (readonly [Piece, Uint8Array])[] = [];
+  let start = 0;
+  for (const piece of pieces) {
+    parts.push([piece, bytes.subarray(start, start + piece.length)]);
+    start += piece.length;
+  }
+  await Promise.all(parts.map(([piece, part]) => checkFile(part, piece, { path: piece.path })));
+  return parts;
+}
+
 /** Where files come from and go to. */
 export interface Staging {
   /** The hashes of everything that is stored. */
   storedHashes(): Promise<ReadonlySet<string>>;
+  /** Gets a file that is kept in a second place too, checked, from where it can be kept there; undefined for all others, and when it does not come from there. */
+  downloadCopy(file: TargetFile): Promise<Uint8Array | undefined>;
   /** Gets a file, checked. */
   download(file: TargetFile): Promise<Uint8Array>;
   /** Gets some of the chunks of a large file one after the other, checked. */
@@ -103,7 +117,16 @@ export async function stageFiles(release: Release, staging: Staging, passes = PA
       tell();
     };
     const get = async ({ file, missing }: Job) => {
-      if (missing[0] === file) return take(file, await staging.download(file));
+      // Of a file that is here in part the rest is less than the whole.
+      const isNew = missing.length === piecesOf(release, file).length;
+      const copy = isNew ? await staging.downloadCopy(file) : undefined;
+      if (missing[0] === file) return take(file, copy ?? (await staging.download(file)));
+      if (copy) {
+        // A record of its own: it is read only when the copy is lost, and the page need not wait for it.
+        await save(new Map((await cut(copy, missing)).map(([piece, bytes]) => [fileKey(piece), bytes])));
+        progress.bytes += copy.length;
+        return tell();
+      }
       for await (const [piece, bytes] of staging.downloadPieces(file, missing)) await take(piece, bytes);
     };
 

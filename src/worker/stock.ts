@@ -7,6 +7,7 @@ import { downloadPacks, type PackPorts } from './pack-download.js';
 import { asVouchsafeError } from './refusal.js';
 import type { Release } from './release.js';
 import type { Releases } from './releases.js';
+import type { ScriptCopies } from './script-copies.js';
 import { PASSES, type Pass, stageFiles } from './stage-files.js';
 import type { VerifiedFiles } from './verified-files.js';
 
@@ -18,6 +19,7 @@ export interface StockParts {
   readonly releases: Releases;
   readonly files: VerifiedFiles;
   readonly chunks: ChunkedFiles;
+  readonly scripts: Pick<ScriptCopies, 'download'>;
   readonly store: Store;
   /** The servers that have a release's packs. */
   readonly packServers: (release: Release) => PackPorts['servers'];
@@ -88,10 +90,11 @@ export class Stock {
     room: Promise<unknown>,
     onProgress: (progress: Progress) => void,
   ): Promise<void> {
-    const { files, chunks, store, packServers } = this.#parts;
+    const { files, chunks, scripts, store, packServers } = this.#parts;
     let isLacking = false;
     const staging = {
       storedHashes: () => store.storedHashes(),
+      downloadCopy: (file) => scripts.download(release, file),
       download: (file) => files.download(release, file),
       downloadPieces: (file, pieces) => chunks.download(release, file, pieces),
       downloadPacks: (packs, missing) =>

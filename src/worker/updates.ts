@@ -11,6 +11,7 @@ import type { PackPorts } from './pack-download.js';
 import { asVouchsafeError, toRefusal } from './refusal.js';
 import { chunksOf, indexed, type Release, releaseId, releaseOf } from './release.js';
 import type { Releases } from './releases.js';
+import type { ScriptCopies } from './script-copies.js';
 import { PASSES, type Pass } from './stage-files.js';
 import { Stock } from './stock.js';
 import { documentsOf, TargetFiles } from './target-files.js';
@@ -32,6 +33,7 @@ export interface UpdateParts {
   readonly releases: Releases;
   readonly files: VerifiedFiles;
   readonly chunks: ChunkedFiles;
+  readonly scripts: Pick<ScriptCopies, 'download'>;
   readonly store: Store;
   readonly violations: ViolationLog;
   readonly announce: Announce;

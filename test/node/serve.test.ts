@@ -50,6 +50,22 @@ describe('serve', () => {
     }
   });
 
+  test('sends a script that browsers keep compiled with exactly its signed headers, and others as ever', async () => {
+    const big = `/*${'x'.repeat(2 ** 17)}*/`;
+    const { url } = await served({ 'index.html': '<script src="big.js"></script>', 'big.js': big });
+    const headersOf = async (path: string) => {
+      const response = await fetch(url + path);
+      await response.arrayBuffer();
+      return Object.fromEntries([...response.headers].filter(([name]) => /^(content-(type|security-policy)|x-.*)$/.test(name)));
+    };
+    expect(await headersOf('big.js')).toEqual({
+      'content-type': 'text/javascript; charset=utf-8',
+      'content-security-policy': "object-src 'none'",
+      'x-content-type-options': 'nosniff',
+    });
+    expect(await headersOf('vouchsafe-worker.js')).toEqual({ 'content-type': 'text/javascript; charset=utf-8' });
+  });
+
   test.each([
     ['the next root', 'vouchsafe/metadata/2.root.json'],
     ['a file with an extension', 'assets/gone.js'],

@@ -49,6 +49,7 @@ export const manifests: fc.Arbitrary<ReleaseManifest> = fc
         sha256: listOf(fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 })),
       }),
     ),
+    codeCache: listOf(paths).map((list) => new Set(list)),
     external: mapOf(
       fc.webUrl({ validSchemes: ['https'], withQueryParameters: true }).map((url) => new URL(url).href),
       paths,
@@ -91,6 +92,7 @@ export function wire(manifest: ReleaseManifest): object {
     look_seconds: manifest.lookSeconds,
     files: manifest.files,
     chunks: Object.fromEntries(manifest.chunks),
+    code_cache: [...manifest.codeCache],
     external: Object.fromEntries(manifest.external),
     ...(reporting && { reporting: { url: reporting.url, sample_percent: reporting.samplePercent } }),
     enforce: manifest.enforce,

@@ -58,6 +58,7 @@ function staging(download: Staging['download'], more: Partial<Staging> = {}) {
   };
   const parts: Staging = {
     storedHashes: async () => new Set(),
+    downloadCopy: async () => undefined,
     download,
     async *downloadPieces() {},
     async *downloadPacks() {},

@@ -8,6 +8,7 @@ import { Refresher } from '../../src/tuf/refresher.js';
 import { ChunkedFiles } from '../../src/worker/chunked-files.js';
 import type { OpenClient } from '../../src/worker/pins.js';
 import { Releases } from '../../src/worker/releases.js';
+import { ScriptCopies } from '../../src/worker/script-copies.js';
 import { Updates } from '../../src/worker/updates.js';
 import { VerifiedFiles } from '../../src/worker/verified-files.js';
 import { ViolationLog } from '../../src/worker/violation-log.js';
@@ -55,11 +56,13 @@ function startedWorker() {
     onDamage,
   );
   const clients = { matchAll: async () => openClients };
+  const scripts = new ScriptCopies(scope, onDamage);
   const releases: Releases = new Releases(
     config,
     store,
     violations,
     clients,
+    scripts,
     (file, consistentSnapshot) => files.read({ consistentSnapshot }, file),
     (...listed) => refresher().downloadTargetsMetadata(...listed),
   );
@@ -68,6 +71,7 @@ function startedWorker() {
     releases,
     files,
     chunks,
+    scripts,
     store,
     violations,
     announce,

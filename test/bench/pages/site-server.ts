@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { contentTypeOf } from '../../../src/demo/published-file.js';
+import { type SignedHeaders, signedHeaders } from '../../../src/node/signed-headers.js';
 
 /** The files of one release: bytes by path, without a leading slash. */
 export type Folder = ReadonlyMap<string, Uint8Array>;
@@ -38,8 +39,9 @@ export function readFolder(folder: string): Folder {
 
 /** A static server over HTTP/1.1 on an origin of its own, the same for all that is compared, with its files in memory. It counts what it sends. */
 export class SiteServer {
-  /** What it serves now. */
-  files: Folder;
+  #files: Folder = new Map();
+  /** What a host of ours is told to send, by path. */
+  #signed: Promise<ReadonlyMap<string, SignedHeaders>> = Promise.resolve(new Map());
   /** Undefined: as fast as this machine. */
   network: Network | undefined;
   /** Bytes of answers with their heads since this was last set to 0. */
@@ -66,6 +68,16 @@ export class SiteServer {
     server.#server.listen(0, 'localhost');
     await once(server.#server, 'listening');
     return server;
+  }
+
+  /** What it serves now. */
+  get files(): Folder {
+    return this.#files;
+  }
+  set files(files: Folder) {
+    this.#files = files;
+    const read = async (path: string) => files.get(path) ?? Promise.reject(new Error(`There is no ${path}.`));
+    this.#signed = signedHeaders(read).catch(() => new Map());
   }
 
   /** With a trailing slash. */
@@ -102,6 +114,7 @@ export class SiteServer {
     const headers: Record<string, string> = {
       'content-type': contentTypeOf(name),
       'accept-ranges': 'bytes',
+      ...Object.fromEntries((await this.#signed).get(name) ?? []),
       ...this.#cacheHeaders(name, file),
     };
     if (headers.etag !== undefined && request.headers['if-none-match'] === headers.etag) {
