@@ -1,6 +1,7 @@
 import type { Violation } from '../messages/messages.js';
 import type { VouchsafeError } from '../tuf/errors.js';
 import type { MetadataStore } from '../tuf/updater.js';
+import { byId, type Change, isWellFormed } from './change.js';
 import { Connection } from './connection.js';
 import { type Documents, keepDocuments, loadDocument, putDocuments } from './documents.js';
 import { PackedFiles } from './files.js';
@@ -16,11 +17,6 @@ import { loadViolations, markReported, saveViolation } from './violations.js';
 
 export type { Documents } from './documents.js';
 export type { DocumentName, Pin, ReleaseRecord, StoredState } from './schema.js';
-
-/** One record as it shall be; without a value it shall be gone. */
-type Change = {
-  [Name in keyof SmallStores]: readonly [name: Name, key: SmallStores[Name]['key'], value: SmallStores[Name]['value'] | undefined];
-}[keyof SmallStores];
 
 /** As `byId` has it. */
 const STAGED = 'state staged';
@@ -372,28 +368,6 @@ export class Store implements MetadataStore {
       pins: all('pins'),
       activation: state.get('activation'),
     };
-  }
-}
-
-function byId(change: Change): [id: string, change: Change] {
-  return [`${change[0]} ${change[1]}`, change];
-}
-
-/** A page script can store any shape. */
-function isWellFormed([name, key, value]: Change): boolean {
-  const isBytes = (bytes: unknown) => bytes instanceof Uint8Array;
-  if (typeof key !== (name === 'roots' ? 'number' : 'string') || !value) return false;
-  switch (name) {
-    case 'releases':
-      return (
-        typeof value.rootVersion === 'number' && [value.timestamp, value.snapshot, value.index ?? value.snapshot].every(isBytes)
-      );
-    case 'state':
-      return typeof value === 'string';
-    case 'pins':
-      return typeof value.release === 'string' && typeof value.time === 'number';
-    default:
-      return isBytes(value);
   }
 }
 

@@ -5,6 +5,7 @@ import { VouchsafeError } from '../tuf/errors.js';
 import type { Refresher } from '../tuf/refresher.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import type { ChunkedFiles } from './chunked-files.js';
+import { ClockWatch } from './clock-watch.js';
 import { freshnessOf, frozenRefusal } from './freshness.js';
 import { Pace } from './pace.js';
 import type { PackPorts } from './pack-download.js';
@@ -22,9 +23,6 @@ import type { Announce, ViolationLog } from './violation-log.js';
 const REFRESH_WITHIN = 5_000;
 /** How long (milliseconds) a page is left to load before the worker looks for a newer release. */
 const LOOK_AFTER = 1_000;
-/** How far (milliseconds) a clock may be behind the signers' before it is worth a word. */
-const CLOCK_TOLERANCE = 5 * 60_000;
-
 /** Keeps a worker's life going while something is under way. */
 export type Extend = (work: Promise<unknown>) => void;
 
@@ -68,13 +66,11 @@ export class Updates {
   #soon: Promise<void> | undefined;
   /** Whether something has come that this life of the worker may have begun for. */
   #isAwake = false;
-  /** What the device's clock showed when it was looked at last. */
-  #clock = 0;
-  /** What it showed first in this life, and how long (milliseconds) the life had lasted then, by a clock that nobody sets. */
-  #first: { readonly clock: number; readonly steady: number } | undefined;
+  readonly #clock: ClockWatch;
 
   constructor(parts: UpdateParts) {
     this.#parts = parts;
+    this.#clock = new ClockWatch(parts);
     this.#stock = new Stock(parts, (error) => void this.#record(error));
   }
 
@@ -142,7 +138,7 @@ export class Updates {
   async #lookAtStart(): Promise<void> {
     await after(LOOK_AFTER);
     await this.#parts.releases.open();
-    if (!this.#soon && !this.#clock && !this.#isRecent(this.#parts.store.looked)) await this.look();
+    if (!this.#soon && !this.#clock.hasLooked && !this.#isRecent(this.#parts.store.looked)) await this.look();
   }
 
   /** Whether a time is less than the signed throttle ago. One to come is not: the clock was wrong then, or a script of the page wrote it down. */
@@ -217,7 +213,7 @@ export class Updates {
     this.#began = began;
     try {
       await releases.open();
-      await this.#checkClock();
+      await this.#clock.look();
       // Metadata is small, and without it the app freezes.
       const metadata = await this.#stock.makingRoom(() => refresher().refresh());
       this.#newest = metadata;
@@ -233,7 +229,7 @@ export class Updates {
       // Also when nothing that the new keys signed is there yet.
       await releases.checkAgain().catch((again) => violations.record(again, 'storage'));
       await this.#record(error);
-      if (this.#failure.code === 'expired') await this.#checkJump();
+      if (this.#failure.code === 'expired') await this.#clock.lookAhead();
       return { outcome: 'failed', refusal: toRefusal(this.#failure), freshness: this.freshness() };
     } finally {
       releases.arriving = undefined;
@@ -247,37 +243,6 @@ export class Updates {
   async #record(error: unknown): Promise<void> {
     const { code, facts } = asVouchsafeError(error);
     if (code !== 'unreachable' || facts.status !== undefined) await this.#parts.violations.record(error, 'update');
-  }
-
-  /** A clock that is behind what the signers have signed, or behind itself, is reported once each time. */
-  async #checkClock(): Promise<void> {
-    const { releases, store } = this.#parts;
-    const now = Date.now();
-    // What the store says is a word in a report and no more: a script of the page can write any time down.
-    const known = Math.max(this.#clock || store.looked, releases.active?.signedAt ?? 0);
-    this.#clock = now;
-    this.#first ??= { clock: now, steady: performance.now() };
-    void store.saveLooked(now);
-    if (now < known - CLOCK_TOLERANCE) await this.#recordClock('The clock of this device has gone back, or is wrong.', known);
-  }
-
-  /**
-   * When what the repository has, too, has expired by a clock that went further than the time that passed, the clock may be why. How much time
-   * passed is known within a life of the worker only.
-   */
-  async #checkJump(): Promise<void> {
-    if (!this.#first) return;
-    const expected = this.#first.clock + performance.now() - this.#first.steady;
-    if (Date.now() > expected + CLOCK_TOLERANCE)
-      await this.#recordClock(
-        'The clock of this device went ahead by more than the time that passed, or the device slept.',
-        expected,
-      );
-  }
-
-  async #recordClock(message: string, expected: number): Promise<void> {
-    const facts = { expected: `${new Date(expected).toISOString()} or later`, actual: new Date(Date.now()).toISOString() };
-    await this.#parts.violations.record(new VouchsafeError('clock', message, facts), 'watch');
   }
 
   async #take(metadata: TrustedMetadata, lost: readonly Pass[]): Promise<UpdateResult> {
