@@ -3,13 +3,11 @@ import { type Delegated, nextRelease, type ReleaseMetadata, type ReleaseRole } f
 import { firstRoot, nextRoot, type RoleDefinitions } from '../src/repository/root.js';
 import { signMetadata } from '../src/repository/sign.js';
 import { ed25519Signer, type Signer } from '../src/repository/signer.js';
-import { makeIndex } from '../src/repository/targets-index.js';
 import type { FetchFunction, FetchResponse } from '../src/tuf/download.js';
 import { describe, type TargetFile } from '../src/tuf/file.js';
 import { encodeJson, type JsonObject, parseJson } from '../src/tuf/json.js';
 import { targetLocation } from '../src/tuf/layout.js';
 import { Root, type TopLevelRole } from '../src/tuf/root.js';
-import { Targets } from '../src/tuf/targets.js';
 import { type MetadataStore, Updater, type UpdaterOptions } from '../src/tuf/updater.js';
 
 const DAY = 86_400;
@@ -127,11 +125,18 @@ export class RepositorySimulator {
   async publish(): Promise<void> {
     const list: TargetFile[] = [];
     for (const [path, bytes] of this.targets) list.push(await this.putTarget(path, bytes));
-    const { changed, metadata } = await nextRelease(this.metadata, list, this.signers, EXPIRY, this.now, this.delegated);
+    const { changed, metadata, index } = await nextRelease(
+      this.metadata,
+      list,
+      this.signers,
+      EXPIRY,
+      this.now,
+      this.delegated,
+      isIndexedByName,
+    );
     for (const { name, bytes } of changed) this.put(name, bytes);
     this.metadata = metadata;
-    const index = await makeIndex(new Targets(metadata.targets), isIndexedByName, this.signers.targets);
-    this.put(index.name, index.bytes);
+    if (index) this.put(index.name, index.bytes);
   }
 
   /** Puts a target's file on the server. @returns what metadata lists for it */

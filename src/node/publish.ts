@@ -3,10 +3,9 @@ import { METADATA_FOLDER, REPOSITORY_FOLDER, TARGETS_FOLDER, WORKER_SCRIPT } fro
 import { type Chunks, type HeaderRule, MANIFEST_PATH, parseManifest } from '../release/manifest.js';
 import { isIndexedByName, packsOf } from '../release/packs.js';
 import { type Expiry, nextRelease } from '../repository/release.js';
-import { type IndexFile, makeIndex } from '../repository/targets-index.js';
+import type { IndexFile } from '../repository/targets-index.js';
 import { describe as describeBytes, type TargetFile } from '../tuf/file.js';
 import { metadataName } from '../tuf/layout.js';
-import { Targets } from '../tuf/targets.js';
 import { classicScripts } from './classic-scripts.js';
 import { type DeliveryOptions, deliver } from './delivery.js';
 import { writeDeltas } from './deltas.js';
@@ -116,15 +115,15 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
     const previous = await readPreviousRelease(join(out, METADATA_FOLDER), project, now);
     const packTargets = await writePacks(output, packs, new Map(scan.files.map(({ path, file }) => [path, file])));
     const targets = [...listed, ...packTargets];
-    const { changed: metadata, metadata: current } = await nextRelease(previous, targets, signers, lives, now);
-    const index = await makeIndex(new Targets(current.targets), isIndexedByName, signers.targets);
+    const next = await nextRelease(previous, targets, signers, lives, now, undefined, isIndexedByName);
+    const { changed: metadata, index } = next;
     const timestamp = metadata.find(({ name }) => name === TIMESTAMP);
 
     await copyTargets(output, sources, options.onProgress);
     for (const { target, bytes } of ownTargets) await output.write(TARGETS_FOLDER + targetFile(target), bytes);
     await output.write(TARGETS_FOLDER + targetFile(manifestTarget), manifest);
     for (const { name, bytes } of metadata) if (name !== TIMESTAMP) await output.write(METADATA_FOLDER + name, bytes);
-    await output.write(METADATA_FOLDER + index.name, index.bytes);
+    if (index) await output.write(METADATA_FOLDER + index.name, index.bytes);
     await writeDeltas(output, metadata);
     // Before anything leads there: after a power cut, what a timestamp lists is on the disk.
     await output.flush();
@@ -203,7 +202,7 @@ async function check(
   project: Project,
   previous: PreviousRelease | undefined,
   targets: readonly TargetFile[],
-  index: IndexFile,
+  index: IndexFile | undefined,
   timestamp: Uint8Array | undefined,
   now: number,
   onProgress: OnProgress,

@@ -4,7 +4,7 @@ import { isIndexedByName, type Pack, packsOf } from '../release/packs.js';
 import type { IndexFile } from '../repository/targets-index.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { checkFile, type FileDigest, inWords, type TargetFile } from '../tuf/file.js';
-import { indexName, indexTargets } from '../tuf/targets-index.js';
+import { indexTargets } from '../tuf/targets-index.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { Updater } from '../tuf/updater.js';
 import { describeFile, isDescribedBy } from './describe-file.js';
@@ -24,14 +24,14 @@ export interface Candidate {
   /** What the release holds. */
   readonly targets: readonly TargetFile[];
   /** The index of its targets metadata. */
-  readonly index: IndexFile;
+  readonly index: IndexFile | undefined;
   /** Targets that no earlier check has read. */
   readonly changed: readonly TargetFile[];
 }
 
 /**
  * Lets two clients update to a release before anybody can see it: one that has never been here, and one at the previous release. They are
- * the same `Updater` that runs in the worker, reading the folder that will be deployed. The files that are new in it are read again from where a
+ * `Updater`, with the same rules as the worker's client, reading the folder that will be deployed. The files that are new in it are read again from where a
  * client finds them, as they were written.
  *
  * @param candidate the release
@@ -122,11 +122,11 @@ async function accept(client: Updater, targets: readonly TargetFile[]): Promise<
 }
 
 /** A client that refuses the index says nothing, and takes its time at each start. */
-async function checkIndex({ name, bytes }: IndexFile, trusted: TrustedMetadata): Promise<void> {
-  const index = await trusted.verifyIndex(bytes);
+async function checkIndex(file: IndexFile | undefined, trusted: TrustedMetadata): Promise<void> {
+  if (!file) return;
+  const index = await trusted.verifyIndex(file.bytes);
   const { targets } = trusted;
-  const isRight =
-    targets && name === indexName(index.targets) && index.says((await indexTargets(targets, isIndexedByName)).content);
+  const isRight = targets && index.says((await indexTargets(targets, isIndexedByName)).content);
   if (!isRight)
     throw new VouchsafeError('mismatch', 'The index does not list what the targets metadata lists.', { role: 'targets' });
 }

@@ -50,7 +50,6 @@ export function copyToNew(source: string, path: string, digest: FileDigest, show
 }
 
 /**
-/**
  * @param source a file that is no longer what it was when the publish began
  * @returns the error to throw
  */

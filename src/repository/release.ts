@@ -9,6 +9,7 @@ import { Targets } from '../tuf/targets.js';
 import { Timestamp } from '../tuf/timestamp.js';
 import { nextVersion, SPEC_VERSION, signMetadata } from './sign.js';
 import type { Signer } from './signer.js';
+import { type IndexFile, makeIndex } from './targets-index.js';
 
 /** The roles that a release consists of. */
 export type ReleaseRole = Exclude<TopLevelRole, 'root'>;
@@ -59,6 +60,8 @@ export interface NextRelease {
   /** New files in the order to write them: delegated roles, targets, snapshot, timestamp. Until the last is there, clients see the release before. */
   readonly changed: readonly MetadataFile[];
   readonly metadata: ReleaseMetadata;
+  /** The index of the targets metadata, to be written before the snapshot; new or not. */
+  readonly index?: IndexFile;
 }
 
 /**
@@ -71,6 +74,7 @@ export interface NextRelease {
  * @param expiry seconds of life; `root` is not used, delegated roles live as long as the targets
  * @param now milliseconds since 1970
  * @param delegated roles that list further targets; without it, what the previous targets delegate stays as it is
+ * @param isIndexedByName which paths the index of the targets metadata names itself; without it there is no index
  * @throws `malformed`, `unsupported` for the previous metadata; RangeError when a version is 2^53 - 1
  */
 export async function nextRelease(
@@ -80,6 +84,7 @@ export async function nextRelease(
   expiry: Omit<Expiry, 'root'>,
   now: number,
   delegated?: Delegated,
+  isIndexedByName?: (path: string) => boolean,
 ): Promise<NextRelease> {
   const changed: MetadataFile[] = [];
   const next = async (
@@ -116,12 +121,13 @@ export async function nextRelease(
   }
   const content = { targets: describeTargets(files), ...(delegated && { delegations: delegated.delegations }) };
   const targets = await next('targets', 'targets', previous?.targets, content, signers.targets);
-  listed['targets.json'] = await describeMetadata(targets);
+  const index = isIndexedByName && (await makeIndex(new Targets(targets.bytes), isIndexedByName, signers.targets));
+  listed['targets.json'] = { ...(await describeMetadata(targets)), ...(index && { index_sha256: index.sha256 }) };
   const snapshot = await next('snapshot', 'snapshot', previous?.snapshot, { meta: listed }, signers.snapshot);
   const meta = { 'snapshot.json': await describeMetadata(snapshot) };
   const timestamp = await next('timestamp', 'timestamp', previous?.timestamp, { meta }, signers.timestamp);
   const metadata = { targets: targets.bytes, snapshot: snapshot.bytes, timestamp: timestamp.bytes };
-  return { changed, metadata: roles.size === 0 ? metadata : { ...metadata, delegated: roles } };
+  return { changed, metadata: roles.size === 0 ? metadata : { ...metadata, delegated: roles }, ...(index && { index }) };
 }
 
 const parsers = { targets: Targets, snapshot: Snapshot, timestamp: Timestamp };

@@ -1,12 +1,17 @@
 import { describe } from '../tuf/file.js';
 import type { Targets } from '../tuf/targets.js';
 import { INDEX_TYPE, indexName, indexTargets } from '../tuf/targets-index.js';
-import type { MetadataFile } from './release.js';
 import { SPEC_VERSION, signMetadata } from './sign.js';
 import type { Signer } from './signer.js';
 
 /** An index as a file of the repository. */
-export type IndexFile = Pick<MetadataFile, 'name' | 'bytes'>;
+export interface IndexFile {
+  /** File name in the metadata folder. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** What the snapshot lists it by, hex. */
+  readonly sha256: string;
+}
 
 /**
  * Makes the signed index of targets metadata: with it a client that has verified the whole document once opens it again by reading a few kilobytes.
@@ -24,5 +29,7 @@ export async function makeIndex(
   const { version, expires = null } = targets.signed;
   const fields = { _type: INDEX_TYPE, spec_version: SPEC_VERSION, version: version ?? null, expires };
   const bytes = await signMetadata({ ...content, ...fields }, signers);
-  return { name: indexName(await describe(targets.bytes)), bytes };
+  const { hashes } = await describe(bytes);
+  const sha256 = hashes.sha256 ?? '';
+  return { name: indexName(sha256), bytes, sha256 };
 }

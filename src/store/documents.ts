@@ -35,3 +35,11 @@ export function keepDocuments(connection: Connection, releases: ReadonlySet<unkn
     for (const key of await store.getAllKeys()) if (!releases.has((key as unknown[])[0])) await store.delete(key);
   });
 }
+
+/** @returns whether a release has a document, whatever is in it. @throws `storage` */
+export async function hasDocument(connection: Connection, release: string, name: DocumentName): Promise<boolean> {
+  const key = await connection.run(['documents'], 'readonly', (transaction) =>
+    transaction.objectStore('documents').getKey([release, name]),
+  );
+  return key !== undefined;
+}

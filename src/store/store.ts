@@ -3,7 +3,7 @@ import type { VouchsafeError } from '../tuf/errors.js';
 import type { MetadataStore } from '../tuf/updater.js';
 import { byId, type Change, isWellFormed } from './change.js';
 import { Connection } from './connection.js';
-import { type Documents, keepDocuments, loadDocument, putDocuments } from './documents.js';
+import { type Documents, hasDocument, keepDocuments, loadDocument, putDocuments } from './documents.js';
 import { PackedFiles } from './files.js';
 import {
   type DocumentName,
@@ -148,6 +148,11 @@ export class Store implements MetadataStore {
     return loadDocument(this.#connection, key, name).catch(() => undefined);
   }
 
+  /** Whether a release has a document. Never rejects: of what cannot be read nothing is known to be missing. */
+  hasDocument(key: string, name: DocumentName): Promise<boolean> {
+    return hasDocument(this.#connection, key, name).catch(() => true);
+  }
+
   /** Replaces documents of a release that were lost or damaged. @throws `quota` */
   saveDocuments(key: string, documents: Documents): Promise<void> {
     return this.#connection
@@ -176,7 +181,7 @@ export class Store implements MetadataStore {
   /** Forgets every release and pin but these, and the active and the staged release. Never rejects. */
   async keep(releases: ReadonlySet<string>, pins: ReadonlySet<string>): Promise<void> {
     const state = await this.loadState();
-    const wanted = new Set([...releases, state.active, state.staged]);
+    const wanted = new Set([...releases, state.active, state.staged].filter((key) => key !== undefined));
     const unwanted: Change[] = [];
     for (const key of state.releases.keys()) if (!wanted.has(key)) unwanted.push(['releases', key, undefined]);
     for (const client of state.pins.keys()) if (!pins.has(client)) unwanted.push(['pins', client, undefined]);

@@ -1,7 +1,7 @@
 import { applyDelta, deltaName } from './delta.js';
 import type { FetchFunction } from './download.js';
 import { type Diagnosis, VouchsafeError, withFacts } from './errors.js';
-import { checkFile, describe, type FileDigest, inWords, type TargetFile } from './file.js';
+import { checkFile, type FileDigest, inWords, type TargetFile } from './file.js';
 import { metadataName, targetLocation } from './layout.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import type { Metadata } from './metadata.js';
@@ -139,21 +139,20 @@ export class Refresher {
   /**
    * Downloads the index of targets metadata. It only makes a client faster, so a repository may be without, and one that is refused is as good as none.
    *
-   * @param trusted with its targets
+   * @param trusted with its snapshot
    * @returns the index, verified; undefined when there is none
    */
   async downloadIndex(trusted: TrustedMetadata): Promise<TargetsIndex | undefined> {
-    const { targets } = trusted;
-    if (!targets) return undefined;
-    const name = indexName(await describe(targets.bytes));
+    const { index, version } = trusted.listed('targets');
+    if (index === undefined) return undefined;
     return unlessRefused(() =>
       this.metadata.first({
-        name,
-        facts: { role: 'targets', version: targets.version },
+        name: indexName(index),
+        facts: { role: 'targets', version },
         mayBeMissing: true,
         maxLength: this.limits.targetsLength,
         take: (bytes) => trusted.verifyIndex(bytes),
-        // It has the hash of what it is of in its name.
+        // A name with a hash in it stands for one content for ever.
         cache: 'default',
       }),
     );

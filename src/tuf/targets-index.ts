@@ -13,12 +13,12 @@ export const INDEX_TYPE = 'vouchsafe-index';
 const SMALLEST_BLOCK = 64;
 
 /**
- * The file name of the index of targets metadata, relative to the metadata folder. It is in a folder of its own, where no role's name can lead.
+ * The file name of an index, relative to the metadata folder. It is in a folder of its own, where no role's name can lead.
  *
- * @param digest of the targets metadata, with SHA-256
+ * @param sha256 of the index, hex, as the snapshot lists it
  */
-export function indexName({ hashes }: FileDigest): string {
-  return `indexes/${hashes.sha256}.json`;
+export function indexName(sha256: string): string {
+  return `indexes/${sha256}.json`;
 }
 
 /** Targets metadata cut into blocks, each with the files of one stretch of the alphabet. */
@@ -63,8 +63,8 @@ export async function indexTargets(targets: Targets, isNamed: (path: string) => 
 }
 
 /**
- * The index of targets metadata: signed by the same keys, it vouches for one version of it, byte for byte, and for each of its blocks. With it a client
- * that has verified the whole document once opens it again by reading a few kilobytes, however many files it lists.
+ * The index of targets metadata: signed by the same keys, and listed by the snapshot beside it, it vouches for one version of it, byte for byte, and for
+ * each of its blocks. With it a client that has verified the whole document once opens it again by reading a few kilobytes, however many files it lists.
  *
  * It is not of the specification. A client without it reads the whole document.
  */

@@ -176,25 +176,24 @@ export class TrustedMetadata {
   }
 
   /**
-   * Verifies the index of the targets metadata that the snapshot lists: signed by a threshold of the keys that sign the targets, and of that very document.
-   * Nothing is kept. It may have expired.
+   * Verifies the index of the targets metadata that the snapshot lists. The snapshot has to list the index, too, or whoever has the targets keys alone
+   * could exchange it; and a threshold of these keys has to have signed it, or whoever has the others alone could. Nothing is kept. It may have expired.
    *
    * @param bytes the index, from the repository or the store
    * @throws `malformed`, `unsupported`, `unsigned`, `mismatch`, `not-found` when the snapshot does not list the targets
    */
   async verifyIndex(bytes: Uint8Array): Promise<TargetsIndex> {
     const listed = this.listed('targets');
+    const facts = { role: 'targets', version: listed.version };
+    await checkFile(bytes, { hashes: listed.index === undefined ? {} : { sha256: listed.index } }, facts);
     const index = parse('targets', () => new TargetsIndex(bytes));
     await this.#root.verify('targets', index);
     checkVersion('mismatch', 'targets', listed.version, index);
-    const { length, hashes } = index.targets;
-    // By the hash alone the snapshot says which document it lists; without one there is nothing to go by.
-    const isOfListed =
-      hashes.sha256 !== undefined && hashes.sha256 === listed.hashes?.sha256 && (listed.length ?? length) === length;
-    if (!isOfListed) {
+    const { hashes } = index.targets;
+    // By the hash alone the snapshot says which document it lists.
+    if (hashes.sha256 === undefined || hashes.sha256 !== listed.hashes?.sha256) {
       throw new VouchsafeError('mismatch', 'The index is of other targets metadata.', {
-        role: 'targets',
-        version: listed.version,
+        ...facts,
         expected: inWords(listed),
         actual: inWords(index.targets),
       });

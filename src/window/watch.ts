@@ -25,8 +25,8 @@ const TELL_AGAIN_AFTER = 1_000;
 /**
  * Watches, from a page, over the worker that checks the page's files. A browser replaces a service worker by whatever the server has at the
  * script's URL, and no worker can prevent that. What a page can do: have the old worker compare the script on the server with the signed one
- * while the new one installs, and say so when one takes over that was not found to be signed. A server that shows the old worker one
- * script and the browser another is not noticed by this.
+ * while the new one installs, and say so when one takes over that was not found to be signed. What of a server that shows the old worker one
+ * script and the browser another is noticed, `worker/vet.ts` says.
  */
 export class WorkerWatch {
   readonly #connection: Connection;
@@ -77,7 +77,8 @@ export class WorkerWatch {
    * @param worker who says so
    */
   vetted({ isSigned, refusal }: VetResult, worker: ServiceWorker): void {
-    if (!this.goesBy(worker)) return;
+    // To find something wrong is nobody's gain.
+    if (isSigned !== false && !this.goesBy(worker)) return;
     // That one of several who asked got no answer from the server takes nothing back.
     if (isSigned !== undefined) this.#isVouched = isSigned;
     if (isSigned === false)

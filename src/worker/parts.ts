@@ -3,6 +3,7 @@ import type { WorkerConfig } from '../release/config.js';
 import { Store } from '../store/store.js';
 import { Refresher } from '../tuf/refresher.js';
 import { ChunkedFiles } from './chunked-files.js';
+import { IdleBlobs } from './idle-blobs.js';
 import { serversOf } from './pack-download.js';
 import type { Release } from './release.js';
 import { Releases } from './releases.js';
@@ -74,8 +75,8 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
   const standDown = async (): Promise<void> => {
     await announce({ vouchsafe: 'stood-down' });
     await registration.unregister();
-    await store.clear();
     await scripts.keep('none');
+    await store.clear();
   };
   const packServers = (release: Release) => serversOf(release, urls(config.targets, scope), (url, init) => fetch(url, init));
   const isOffline = (): boolean => !self.navigator.onLine;
@@ -102,6 +103,7 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     files,
     chunks,
     scripts,
+    blobs: new IdleBlobs(),
     violations,
     announce,
     standDown,

@@ -7,7 +7,7 @@ import type { FileDigest, TargetFile } from '../tuf/file.js';
 import { TargetsIndex } from '../tuf/targets-index.js';
 import { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { type Asking, type OpenClients, Pins } from './pins.js';
-import { hashesOf, isRequired, type Release, releaseOf, renewed, restore, type Verified } from './release.js';
+import { hashesOf, indexed, isRequired, type Release, releaseOf, renewed, restore, type Verified } from './release.js';
 import type { ScriptCopies } from './script-copies.js';
 import { TargetFiles } from './target-files.js';
 import { type Download, fileKey } from './verified-files.js';
@@ -249,6 +249,13 @@ export class Releases {
       return 'staged';
     }
     return undefined;
+  }
+
+  /** Keeps the index of the active release, whose documents are stored. @throws `quota` */
+  async addIndex(id: string, index: TargetsIndex): Promise<void> {
+    if (this.#active?.id !== id) return;
+    this.#active = indexed(this.#active, index);
+    await this.#store.saveRelease(this.#active.key, this.#active.record);
   }
 
   /** A root that came since may have taken back the keys that a release was signed with. @throws nothing */

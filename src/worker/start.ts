@@ -86,7 +86,7 @@ export function attend(parts: ReplyParts): void {
   // Pages do the same, but there may be none that does. Nothing keeps the worker alive for this event, and the worker that is being installed
   // gets it, too: it must leave the store to the active one.
   registration.addEventListener('updatefound', () => {
-    if (releases.isOpen) void vetNext(parts);
+    if (releases.isOpen) void vetNext(parts).catch(() => {});
   });
 }
 

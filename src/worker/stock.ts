@@ -56,7 +56,7 @@ export class Stock {
    *
    * @param release which
    * @param at when the update began, in milliseconds since 1970
-   * @param room settles when what nobody needs is gone: nothing is stored before
+   * @param room settles when what nobody needs is gone: nothing that is required is stored before
    * @param onProgress told how far it is
    * @throws as `stageFiles` does
    */

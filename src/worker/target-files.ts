@@ -175,7 +175,8 @@ export class TargetFiles {
 
   #take(files: ReadonlyMap<string, TargetFile>): void {
     for (const [path, file] of files) if (!this.#read.has(path)) this.#read.set(path, file);
-    for (let block = 0; block < (this.#index?.blocks ?? 0); block++) this.#readBlocks.add(block);
+    // Also the first block of none.
+    for (let block = 0; block < Math.max(1, this.#index?.blocks ?? 0); block++) this.#readBlocks.add(block);
   }
 }
 

@@ -253,6 +253,7 @@ export class Updates {
     const renewed = await this.#stock.makingRoom(() => releases.renew(id, metadata));
     if (renewed === 'active') {
       await this.#replaceLost(lost);
+      await this.#replaceDocuments(metadata).catch((error) => this.#record(error));
       // Of a person with one tab, the retired release has lost its last page just now.
       await releases.collectRetired().catch((error) => this.#record(error));
       return { outcome: 'current' };
@@ -292,6 +293,24 @@ export class Updates {
   async #replaceLost(passes: readonly Pass[]): Promise<void> {
     const { active } = this.#parts.releases;
     if (active) await this.#stock.replaceLost(active, passes, this.#began).catch((error) => this.#record(error));
+  }
+
+  /**
+   * What the next life of the worker opens the active release with: it may not have been stored, the database may have been deleted since, or the index did not
+   * come with the release.
+   */
+  async #replaceDocuments(metadata: TrustedMetadata): Promise<void> {
+    const { releases, store, refresher } = this.#parts;
+    const { active } = releases;
+    const { targets } = metadata;
+    if (!active || !targets || store.kept === 'memory') return;
+    const hasIndex = active.record.index !== undefined || metadata.listed('targets').index === undefined;
+    const isStored = await store.hasDocument(active.key, 'targets');
+    if (isStored && hasIndex) return;
+    const { documents, index } = await documentsOf(targets, await refresher().downloadIndex(metadata));
+    if (isStored && !index) return;
+    await this.#stock.makingRoom(() => store.saveDocuments(active.key, documents));
+    if (index) await releases.addIndex(active.id, index);
   }
 
   async #stageFiles(release: Release): Promise<void> {

@@ -29,6 +29,11 @@ export interface VetParts {
  * browser, the worker and the metadata may each be asked of another one.
  */
 export const LOOK_AGAIN_AFTER = 12_000;
+/**
+ * Looks before a server that shows this worker the script that it is, and has shown the browser another one, is called a liar: three minutes of a deployment
+ * that one server has and another has not yet. A worker that waits meanwhile does no harm, and one that takes over is judged at once.
+ */
+export const HIDDEN_LOOKS = 16;
 
 /** By the worker that it is about, or the registration. */
 const underWay = new WeakMap<object, Promise<VetResult>>();
@@ -54,7 +59,7 @@ export function vet(parts: VetParts): Promise<VetResult> {
 }
 
 async function vetOnce(parts: VetParts, incoming: ServiceWorker | null): Promise<VetResult> {
-  const result = await lookTwice(parts, incoming);
+  const result = await lookAgain(parts, incoming);
   // To every page, not only to the one that asked: the new worker may take over before they have an answer of their own.
   await parts.announce({ vouchsafe: 'vetted', vet: result });
   return result;
@@ -76,20 +81,26 @@ export async function vetNext(parts: VetParts): Promise<void> {
   else next.addEventListener('statechange', () => next.state === 'installed' && takeOver());
 }
 
-async function lookTwice(parts: VetParts, incoming: ServiceWorker | null): Promise<VetResult> {
+async function lookAgain(parts: VetParts, incoming: ServiceWorker | null): Promise<VetResult> {
   let found = await look(parts);
-  if (found instanceof VouchsafeError) {
-    await untilSecondLook(incoming);
-    const again = hasTakenOver(incoming) ? 'silence' : await look(parts);
+  const most = () => (found === 'hidden' ? HIDDEN_LOOKS : found instanceof VouchsafeError ? 2 : 1);
+  for (let looks = 1; looks < most(); looks++) {
+    await untilNextLook(incoming);
+    if (hasTakenOver(incoming)) break;
+    const again = await look(parts);
     // A server that says nothing any more takes nothing back.
     if (again !== 'silence') found = again;
+  }
+  if (found === 'hidden') {
+    const url = incoming?.scriptURL ?? '';
+    found = replaced(url, 'no worker beside the signed one', 'another one, which only the browser was shown');
   }
   if (!(found instanceof VouchsafeError)) return { isSigned: found === 'signed' || undefined };
   await parts.violations.record(found, 'watch');
   return { isSigned: false, refusal: toRefusal(found) };
 }
 
-function untilSecondLook(incoming: ServiceWorker | null): Promise<void> {
+function untilNextLook(incoming: ServiceWorker | null): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, LOOK_AGAIN_AFTER);
     incoming?.addEventListener('statechange', () => hasTakenOver(incoming) && resolve());
@@ -100,13 +111,16 @@ function hasTakenOver(worker: ServiceWorker | null): boolean {
   return worker?.state === 'activating' || worker?.state === 'activated';
 }
 
-/** The violation, or that there is none: `unknown` when what the server says does not tell, `silence` when it says nothing. */
+/**
+ * The violation, or that there is none: `unknown` when what the server says does not tell, `silence` when it says nothing, `hidden` when the browser was shown
+ * something else.
+ */
 async function look({
   config,
   registration,
   releases,
   updates,
-}: VetParts): Promise<'signed' | 'unknown' | 'silence' | VouchsafeError> {
+}: VetParts): Promise<'signed' | 'unknown' | 'silence' | 'hidden' | VouchsafeError> {
   const { active } = registration;
   const incoming = incomingOf(registration);
   const url = (incoming ?? active)?.scriptURL ?? '';
@@ -120,17 +134,18 @@ async function look({
     bytes = new Uint8Array();
   }
   await updates.updateFromNow();
-  const found = await Promise.all([releases.active, releases.staged].map((release) => release?.targets.find(path)));
-  const signed = [updates.newest?.targets?.files.get(path), ...found].filter((file) => file !== undefined);
+  const found = await Promise.all(
+    [releases.active, releases.staged].map((release) => release?.targets.find(path).catch(() => undefined)),
+  );
+  const newest = updates.newest?.targets?.files.get(path);
+  const signed = [newest, ...found].filter((file) => file !== undefined);
   // A repository of another tool need not list the worker's own script. One from elsewhere is another matter.
   if (signed.length === 0 && url === active?.scriptURL) return 'unknown';
   // The older ones, too: when the signers have moved on, the script that runs here is still no attack.
   if (isOwn(bytes, config) && (await isAnyOf(bytes, [...signed, ...(await releases.older(path))]))) {
-    const isNewerSigned = !(await Promise.all(signed.map((file) => isAnyOf(bytes, [file])))).every(Boolean);
+    const isNewerSigned = !(await Promise.all((newest ? [newest] : signed).map((file) => isAnyOf(bytes, [file])))).every(Boolean);
     // While there is a newer one, that may be what the browser has.
-    return incoming && !isNewerSigned
-      ? replaced(url, 'no worker beside the signed one', 'another one, which only the browser was shown')
-      : 'unknown';
+    return incoming && !isNewerSigned ? 'hidden' : 'unknown';
   }
   if (await isAnyOf(bytes, signed)) return 'signed';
   const expected = [...new Set(signed.map(inWords))].join(' or ') || 'a script of this site';

@@ -6,10 +6,8 @@ import { loadSigners, openProject, projectFolders } from '../../src/node/project
 import { type Candidate, selfCheck } from '../../src/node/self-check.js';
 import { FIRST_PACK, isIndexedByName } from '../../src/release/packs.js';
 import { nextRelease } from '../../src/repository/release.js';
-import { makeIndex } from '../../src/repository/targets-index.js';
 import { describe as describeBytes, type TargetFile } from '../../src/tuf/file.js';
 import { targetLocation } from '../../src/tuf/layout.js';
-import { Targets } from '../../src/tuf/targets.js';
 import { indexName } from '../../src/tuf/targets-index.js';
 import { Workspace } from './workspace.js';
 
@@ -33,8 +31,9 @@ const releaseIn = async (workspace: Workspace, folder: string) => {
 const candidateIn = async (workspace: Workspace, folder: string): Promise<Candidate> => {
   const release = await releaseIn(workspace, folder);
   const targets: TargetFile[] = [...release.targets.files.values()];
-  const name = indexName(await describeBytes(release.targets.bytes));
-  const index = { name, bytes: await readFile(workspace.path(folder, 'vouchsafe/metadata', name)) };
+  const sha256 = release.snapshot.metaFile('targets').index ?? '';
+  const name = indexName(sha256);
+  const index = { name, sha256, bytes: await readFile(workspace.path(folder, 'vouchsafe/metadata', name)) };
   const root = await readFile(workspace.path('project/root/1.root.json'));
   return { repository: workspace.path(folder, 'vouchsafe'), pending: new Map(), root, targets, index, changed: targets };
 };
@@ -90,8 +89,8 @@ describe('selfCheck', () => {
     const targets = right.targets.map((target) => (target.path === FIRST_PACK ? pack : target));
     const previous = await releaseIn(workspace, 'out');
     const signers = await loadSigners(await openProject(projectFolders(workspace.path('project')), workspace.now));
-    const { changed, metadata } = await nextRelease(previous, targets, signers, expiry(undefined), workspace.now);
-    const index = await makeIndex(new Targets(metadata.targets), isIndexedByName, signers.targets);
+    const lives = expiry(undefined);
+    const { changed, index } = await nextRelease(previous, targets, signers, lives, workspace.now, undefined, isIndexedByName);
     for (const { name, bytes } of changed) await workspace.write('out/vouchsafe/metadata', { [name]: bytes });
     await workspace.write('out/vouchsafe/targets', { [targetLocation(pack, true)]: bytes });
     await expect(check(workspace, { repository, ...right, targets, index, changed: [pack] })).rejects.toMatchObject({

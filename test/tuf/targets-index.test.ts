@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { signMetadata } from '../../src/repository/sign.js';
 import { makeIndex } from '../../src/repository/targets-index.js';
 import { describe as describeBytes } from '../../src/tuf/file.js';
+import type { JsonObject } from '../../src/tuf/json.js';
 import { Targets } from '../../src/tuf/targets.js';
 import { indexName, indexTargets, readBlock, TargetsIndex } from '../../src/tuf/targets-index.js';
 import type { TrustedMetadata } from '../../src/tuf/trusted-metadata.js';
@@ -38,11 +39,21 @@ async function sign(change = {}, signers = repository.signers.targets): Promise<
   return signMetadata({ ...signedPart(bytes), ...change }, signers);
 }
 
+/** What a client says of an index that the snapshot lists, whoever has signed the snapshot for that. */
+async function verdict(bytes: Uint8Array): Promise<TargetsIndex> {
+  const { version, meta } = signedPart(repository.current('snapshot')) as { version: number; meta: { 'targets.json': JsonObject } };
+  const { hashes } = await describeBytes(bytes);
+  const listing = { 'targets.json': { ...meta['targets.json'], index_sha256: hashes.sha256 ?? '' } };
+  await repository.serve({ snapshot: await repository.forge('snapshot', { version: version + 1, meta: listing }) });
+  trusted = await repository.client().refresh();
+  return trusted.verifyIndex(bytes);
+}
+
 describe('the index of targets metadata', () => {
   it('has every file in the block that it says, and blocks that it has the hashes of', async () => {
     const { bytes, name } = await makeIndex(targets, NAMED, repository.signers.targets);
     const index = await trusted.verifyIndex(bytes);
-    expect(name).toBe(indexName(await describeBytes(targets.bytes)));
+    expect(name).toBe(indexName((await describeBytes(bytes)).hashes.sha256 ?? ''));
     const { content, blocks } = await indexTargets(targets, NAMED);
     expect(index.says(content)).toBe(true);
     expect(index.blocks).toBe(blocks.length);
@@ -85,33 +96,38 @@ describe('A10, A8: an index is refused', () => {
       repository.signers.snapshot,
       repository.signers.timestamp,
     ])
-      await expect(sign({}, signers).then((bytes) => trusted.verifyIndex(bytes))).rejects.toMatchObject({
+      await expect(sign({}, signers).then(verdict)).rejects.toMatchObject({
         code: expect.stringMatching(/^(unsigned|malformed)$/),
       });
-    await expect(trusted.verifyIndex(await sign())).resolves.toBeInstanceOf(TargetsIndex);
+    await expect(verdict(await sign())).resolves.toBeInstanceOf(TargetsIndex);
+  });
+
+  it('that the snapshot does not list, though the targets keys have signed it: they alone do not say what a release is', async () => {
+    const other = await sign({ named: { 'vouchsafe.json': { length: 1, hashes: { sha256: '0'.repeat(64) } } } });
+    await expect(trusted.verifyIndex(other)).rejects.toMatchObject({ code: 'mismatch', facts: { role: 'targets' } });
+    await expect(verdict(other)).resolves.toBeInstanceOf(TargetsIndex);
   });
 
   it('that is of another document: an older one, a newer one, or none that the snapshot lists', async () => {
     const old = await sign();
     await repository.release({ ...files(1000), 'assets/7.js': 'changed' });
     await trust();
-    await expect(trusted.verifyIndex(old)).rejects.toMatchObject({ code: 'mismatch', facts: { role: 'targets' } });
+    await expect(verdict(old)).rejects.toMatchObject({ code: 'mismatch', facts: { role: 'targets' } });
     const version = targets.version;
-    await expect(trusted.verifyIndex(await sign({ version: version + 1 }))).rejects.toMatchObject({ code: 'mismatch' });
-    const { hashes, length } = await describeBytes(targets.bytes);
+    await expect(verdict(await sign({ version: version + 1 }))).rejects.toMatchObject({ code: 'mismatch' });
+    const { length } = await describeBytes(targets.bytes);
     for (const other of [
-      { length: length + 1, hashes: { ...hashes } },
       { length, hashes: { sha256: '0'.repeat(64) } },
       { length, hashes: { sha512: '0'.repeat(128) } },
     ])
-      await expect(trusted.verifyIndex(await sign({ targets: other }))).rejects.toMatchObject({ code: 'mismatch' });
+      await expect(verdict(await sign({ targets: other }))).rejects.toMatchObject({ code: 'mismatch' });
   });
 
   it('where the snapshot has no hash of the targets metadata', async () => {
     const meta = { 'targets.json': { version: targets.version } };
     await repository.serve({ snapshot: await repository.forge('snapshot', { meta, version: 9 }) });
     await trust();
-    await expect(trusted.verifyIndex(await sign())).rejects.toMatchObject({ code: 'mismatch' });
+    await expect(verdict(await sign())).rejects.toMatchObject({ code: 'mismatch' });
   });
 
   it('whose blocks are not in order, or without a hash each; and anything that is no index', async () => {
@@ -129,9 +145,9 @@ describe('A10, A8: an index is refused', () => {
       { targets: 1 },
       { _type: 'targets' },
     ])
-      await expect(trusted.verifyIndex(await sign(change))).rejects.toMatchObject({ code: 'malformed' });
+      await expect(verdict(await sign(change))).rejects.toMatchObject({ code: 'malformed' });
     for (const bytes of [utf8(''), utf8('{}'), targets.bytes, repository.current('snapshot')])
-      await expect(trusted.verifyIndex(bytes)).rejects.toMatchObject({ code: 'malformed' });
+      await expect(verdict(bytes)).rejects.toMatchObject({ code: 'malformed' });
   });
 
   it('A12 in the place of targets metadata: no client takes it for that', async () => {

@@ -326,6 +326,19 @@ describe('what is registered', () => {
     expect(replaced).toMatchObject([{ code: 'verifier-replaced' }]);
   });
 
+  it('C11 no more, and again, does not silence what the old worker has found: not signed', async () => {
+    const watcher = await watch();
+    const next = incomer();
+    registration.find(next);
+    await settled();
+    // The new worker’s script unregisters, so that the page makes it the first one, which nobody judges.
+    container.registrations = [];
+    await watcher.inspect();
+    container.change(container.registrations[0]?.active ?? next);
+    say(watcher, { isSigned: false, refusal: { code: 'verifier-replaced', message: 'Not the signed one.', facts: {} } });
+    expect(replaced).toMatchObject([{ code: 'verifier-replaced', message: 'Not the signed one.' }]);
+  });
+
   it('no more is left alone when the watch has ended', async () => {
     const watcher = await watch();
     container.registrations = [];

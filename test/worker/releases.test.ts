@@ -1,5 +1,5 @@
 import 'fake-indexeddb/auto';
-import { deleteDB } from 'idb';
+import { deleteDB, openDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { signMetadata } from '../../src/repository/sign.js';
 import { Store } from '../../src/store/store.js';
@@ -87,6 +87,32 @@ describe('a worker that starts', () => {
     repository.answer = (path) => (path.includes('/indexes/') ? new Response(null, { status: 404 }) : undefined);
     await browser.start().updates.update();
     expect(await openedFor('shared.js')).toEqual({ body: 'shared', read: ['targets'], violations: [] });
+  });
+
+  it('C8 finds what it opens its release with, although that was deleted while an earlier one ran', async () => {
+    const { updates } = browser.start();
+    await updates.update();
+    const page = await openDB(`vouchsafe ${SCOPE.href}`);
+    await page.clear('documents');
+    page.close();
+    // A look that finds nothing new is enough.
+    expect(await updates.update()).toEqual({ outcome: 'current' });
+    repository.answer = () => {
+      throw new TypeError('offline');
+    };
+    expect(await openedFor('shared.js')).toEqual({ body: 'shared', read: [0], violations: [] });
+  });
+
+  it('asks again for an index that did not come with the release', async () => {
+    repository.answer = (path) => (path.includes('/indexes/') ? new Response(null, { status: 500 }) : undefined);
+    const { updates } = browser.start();
+    await updates.update();
+    repository.answer = undefined;
+    await updates.update();
+    expect(await openedFor('shared.js')).toEqual({ body: 'shared', read: [0], violations: [] });
+    repository.requests.length = 0;
+    await updates.update();
+    expect(repository.requests.filter((path) => path.includes('/indexes/'))).toEqual([]);
   });
 
   it('A10 whose server has an index that other keys have signed goes by the targets metadata', async () => {
