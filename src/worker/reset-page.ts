@@ -5,7 +5,7 @@ import type { Extend } from './updates.js';
 const TOKEN = 'token';
 /**
  * No other site may frame the page. The sandbox makes it an origin of its own, so that no script of the app's pages can read the token in
- * it or press the button; Chromium and Firefox hand its form to the worker all the same.
+ * it or press the button; Chromium and Firefox hand its form to the worker all the same. WebKitGTK does not.
  */
 const POLICY = "; form-action 'self'; frame-ancestors 'none'; sandbox allow-forms";
 

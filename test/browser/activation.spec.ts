@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 import type { Activation } from '../../src/release/manifest.js';
-import { expect, requestsPastTheWorker, test } from './fixtures.js';
+import { expect, requestsPastTheWorker, targetFile, test } from './fixtures.js';
 import { addLibrary, heard, type Registered, registerIn } from './library.js';
 import { openApp, statusOf, stopWorker, update } from './page-actions.js';
 import { makeSmallRelease, shownBy, whole } from './small-app.js';
@@ -110,4 +110,28 @@ test('a release becomes active when its manifest says, or the app; a tab stays o
     await expectShown('six', 'eight');
   });
   expect(requestsPastTheWorker(site, since).filter((path) => path !== '/favicon.ico')).toEqual([]);
+});
+
+test('a changed header alone makes a new release, which brings nothing but its manifest; a tab keeps the headers of its own', {
+  tag: '@chromium',
+}, async ({ page, publishSite, folder }) => {
+  const directory = await makeSmallRelease(folder, 'one');
+  const headers = (value: string) => ({ headers: [{ path: '**', set: { 'referrer-policy': value } }] });
+  const site = await publishSite(directory, headers('no-referrer'));
+  await openApp(page, site.url);
+  const policyOf = (file: string) =>
+    page.evaluate((path) => fetch(path).then((response) => response.headers.get('referrer-policy')), file);
+  expect(await policyOf('data.txt')).toBe('no-referrer');
+  const since = site.server.requests.length;
+  await site.publish(directory, headers('same-origin'));
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  const targets = site.server.paths(since).filter((path) => path.startsWith('/vouchsafe/targets/'));
+  expect(targets).toEqual([expect.stringMatching(targetFile('vouchsafe.json'))]);
+  expect(await policyOf('data.txt')).toBe('no-referrer');
+
+  expect((await page.reload())?.headers()).toMatchObject({ 'referrer-policy': 'same-origin' });
+  expect(await policyOf('data.txt')).toBe('same-origin');
+  expect(await shownBy(page)).toEqual(whole('one'));
+  expect(await update(page)).toEqual({ outcome: 'current' });
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
 });

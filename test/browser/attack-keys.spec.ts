@@ -5,8 +5,8 @@ import { signMetadata } from '../../dist/repository/sign.js';
 import { ed25519Signer } from '../../dist/repository/signer.js';
 import { makeRelease, releaseShown } from './fixture-app.js';
 import { expectNextRelease, expectRefused } from './fixture-releases.js';
-import { expect, type Site, test } from './fixtures.js';
-import { openApp, statusOf, stopWorker, update } from './page-actions.js';
+import { expect, requestsPastTheWorker, type Site, test } from './fixtures.js';
+import { expectViolation, openApp, statusOf, stopWorker, update } from './page-actions.js';
 import { Thief } from './thief.js';
 
 test.describe('A10 keys below the threshold', () => {
@@ -151,6 +151,40 @@ test.describe('A14 a key replaced by a newer root', () => {
     await page.goto(site.url);
     expect(await releaseShown(page)).toBe('one');
     expect(await statusOf(page)).toMatchObject({ freshness: 'fresh', root: { version: 2 }, targets: { version: 2 } });
+  });
+
+  test('A14 a staged release whose targets key is revoked is not activated', { tag: '@chromium' }, async ({
+    page,
+    publishSite,
+    folder,
+  }) => {
+    const site = await publishSite(await makeRelease(folder, 'one'));
+    await openApp(page, site.url);
+    await site.publish(await makeRelease(folder, 'two'));
+    expect(await update(page)).toMatchObject({ outcome: 'staged' });
+    const since = site.server.requests.length;
+    await replaceKey(site, 'targets');
+    const refusal = { code: 'unsigned', facts: { role: 'targets' } };
+    expect(await update(page)).toMatchObject({ outcome: 'failed', refusal });
+    await expectViolation(page, { during: 'update', ...refusal });
+    for (let life = 0; life < 2; life++) {
+      expect((await page.goto(site.url))?.status()).toBe(503);
+      await expect(page.locator('dd').first()).toHaveText('unsigned');
+      const { active, releases } = await statusOf(page);
+      expect(active).toBeUndefined();
+      expect(releases.filter(({ state }) => state === 'active' || state === 'staged')).toEqual([]);
+      await stopWorker(page);
+    }
+
+    const thief = new Thief(site);
+    await thief.forge('targets', (signed) => void signed.version++, [await newKey()]);
+    await thief.forgeSnapshot((_signed, meta) => {
+      meta['targets.json'] = { version: 3 };
+    });
+    await page.goto(site.url);
+    expect(await releaseShown(page)).toBe('two');
+    expect(await statusOf(page)).toMatchObject({ freshness: 'fresh', root: { version: 2 }, targets: { version: 3 } });
+    expect(requestsPastTheWorker(site, since)).toEqual([]);
   });
 
   test('A14 a replaced timestamp key does not take a running release away before the new timestamp is there', async ({

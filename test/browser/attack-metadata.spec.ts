@@ -196,3 +196,30 @@ test('A14 a file that the newest release has no longer is for the pages of the o
   await tab.reload();
   expect(await shownBy(tab)).toEqual(whole('three'));
 });
+
+test('A14 a staged release one of whose files is revoked is not activated', { tag: '@chromium' }, async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await makeSmallRelease(folder, 'one'));
+  await openApp(page, site.url);
+  const since = site.server.requests.length;
+  // Its script is found to be harmful before any page has opened it.
+  await site.publish(await makeSmallRelease(folder, 'two'));
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  const next = await makeSmallRelease(folder, 'three');
+  await rm(join(next, 'lazy.js'));
+  await site.publish(next);
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await page.reload();
+  expect(await shownBy(page)).toEqual({ ...whole('three'), lazy: 'refused' });
+  await expectViolation(page, { code: 'not-found', during: 'request', facts: { url: `${site.url}lazy.js` } });
+  expect((await statusOf(page)).releases.filter(({ id }) => id.startsWith('2-'))).toEqual([]);
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+
+  await site.publish(await makeSmallRelease(folder, 'four'));
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await page.reload();
+  expect(await shownBy(page)).toEqual(whole('four'));
+});

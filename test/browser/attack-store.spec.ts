@@ -1,6 +1,7 @@
 import type { Page } from '@playwright/test';
+import type { ErrorCode } from '../../src/tuf/errors.js';
 import { expect, requestsPastTheWorker, targetFile, test } from './fixtures.js';
-import { expectViolation, openApp, statusOf, stopWorker, update, wipeStoredFiles } from './page-actions.js';
+import { expectViolation, openApp, statusOf, stopWorker, update, violationsOf, wipeStoredFiles } from './page-actions.js';
 import { makeSmallRelease, shownBy, whole } from './small-app.js';
 
 /**
@@ -81,6 +82,18 @@ const EDITS = {
   nothing: `for (const name of ['roots', 'metadata', 'releases', 'state', 'pins', 'packs', 'indexes', 'violations', 'documents']) store(name).clear()`,
 };
 
+/** What is recorded of those that are told from a store that lost something. */
+const DAMAGE: Readonly<Record<string, ErrorCode>> = {
+  'packs with each other’s keys': 'mismatch',
+  'altered packs': 'mismatch',
+  'indexes with wrong offsets': 'mismatch',
+  'release records of each other': 'storage',
+  'altered release records': 'malformed',
+  'documents with each other’s keys': 'mismatch',
+  'altered blocks of targets metadata': 'mismatch',
+  'altered documents': 'mismatch',
+};
+
 /** The release that the files are of which a page loads late: more than one, if it gets a mix. */
 const lateReleases = (page: Page): Promise<string[]> =>
   page.evaluate(async () => {
@@ -126,6 +139,7 @@ test('C7 whatever a page script writes into the store, a page is whole and of on
   const edits = Object.entries(EDITS).filter(([name]) => browserName !== 'firefox' || IN_FIREFOX.includes(name));
   for (const [name, edit] of edits) {
     await test.step(name, async () => {
+      const startedAt = Date.now();
       await editStore(page, edit);
       const life = await stopWorker(page);
       await page.goto(site.url);
@@ -136,6 +150,12 @@ test('C7 whatever a page script writes into the store, a page is whole and of on
       expect([['one'], ['two'], ['refused']]).toContainEqual(late);
       if (!/pins|releases/.test(edit)) expect(late).toEqual(release);
       release = late;
+      const code = DAMAGE[name];
+      const found = async () =>
+        (await violationsOf(page)).flatMap((violation) =>
+          violation.during === 'storage' && violation.time >= startedAt ? [violation.code] : [],
+        );
+      if (code !== undefined) await expect.poll(found).toContain(code);
       const status = await statusOf(page);
       expect(status.life).not.toBe(life);
       expect(status.violations.length).toBeLessThanOrEqual(100);
@@ -267,6 +287,8 @@ test('C8 a database that is deleted while the worker runs, or evicted in part, i
       await page.goto(site.url);
       expect(await shownBy(page)).toEqual(whole('one'));
       expect(await statusOf(page)).toMatchObject({ storage: { kept: 'indexeddb' }, active: { id: expect.stringMatching(/^1-/) } });
+      // The browser may forget what it likes: that is nobody's attack.
+      expect(await violationsOf(page)).toEqual([]);
       await site.server.goOnline();
     });
   }

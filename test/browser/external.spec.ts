@@ -43,7 +43,7 @@ const loadFrom = (page: Page, folder: string) =>
 
 const all = (said: string) => ({ script: said, 'CORS script': said, module: said, style: said, importScripts: said });
 
-test('C6 scripts, modules, style sheets and workers’ scripts of another origin are refused, or served from signed copies', async ({
+test('C5 C6 scripts, modules, style sheets and workers’ scripts of another origin are refused, or served from signed copies', async ({
   page,
   folder,
   serve,

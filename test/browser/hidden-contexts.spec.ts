@@ -1,7 +1,7 @@
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { FIXTURE_APP, proofOf } from './fixture-app.js';
+import { EVERYTHING, FIXTURE_APP, proofOf } from './fixture-app.js';
 import { expect, requestsPastTheWorker, test } from './fixtures.js';
 import { expectViolation, openApp } from './page-actions.js';
 
@@ -147,7 +147,13 @@ test('C13 what frames and workers made of text load is verified or refused, and 
     const since = site.server.requests.length;
     const outcomes = await tryAll(page);
     await expectViolation(page, { code: 'not-found', facts: { url: `${site.url}evil-nested.js` } });
-    return { outcomes, passed: requestsPastTheWorker(site, since).sort() };
+    const passed = requestsPastTheWorker(site, since).sort();
+    // What came past the worker stays in its frame, and with it goes.
+    site.server.honest();
+    await page.reload();
+    expect(await proofOf(page)).toEqual(EVERYTHING);
+    expect(await page.evaluate(() => 'evil' in window)).toBe(false);
+    return { outcomes, passed };
   };
   const isFirefox = browserName === 'firefox';
   const { outcomes } = await tryOn(false);

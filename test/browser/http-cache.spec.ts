@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FIXTURE_APP, makeRelease, proofOf, releaseShown } from './fixture-app.js';
 import { expect, targetFile, test } from './fixtures.js';
-import { openApp, statusOf, update } from './page-actions.js';
+import { expectViolation, openApp, statusOf, update } from './page-actions.js';
 
 const TIMESTAMP = /metadata\/timestamp\.json$/;
 const FOR_A_YEAR = { 'cache-control': 'max-age=31536000', etag: '"for-a-year"' };
@@ -38,6 +38,7 @@ test('C16 a poisoned file in the HTTP cache is passed by, and the app works', as
   // The lie, and then the truth: what the worker was given first came from the cache.
   expect(site.server.requests.filter(({ path }) => isData.test(path)).map(({ lied }) => lied)).toEqual([true, false]);
   expect((await statusOf(page)).freshness).toBe('fresh');
+  await expectViolation(page, { code: 'mismatch', facts: { path: 'data.json', url: expect.stringMatching(isData) } });
 });
 
 test('C16 a timestamp that has not changed costs a few hundred bytes', async ({ page, publishSite }) => {

@@ -16,7 +16,10 @@ test('A13 whichever of two servers withholds, corrupts or is silent, the other i
   publishSite,
   serve,
   folder,
+  browserName,
 }) => {
+  // Each silent server costs fifteen seconds of waiting.
+  test.slow();
   const mirror = await serve(folder);
   allowOrigins(mirror);
   const makeRelease = (name: string) => makeSmallRelease(folder, name);
@@ -34,6 +37,10 @@ test('A13 whichever of two servers withholds, corrupts or is silent, the other i
     await page.reload();
     expect(await shownBy(page)).toEqual(whole(name));
   };
+  const silent = [
+    ['silent', { match: /^\/vouchsafe\/targets\//, hold: true }, 'too-slow'],
+    ['dripping', { match: /^\/vouchsafe\/targets\//, drip: true }, 'too-slow'],
+  ] as const;
   const attacks = [
     ['gone', { match: /^\/vouchsafe\//, status: 404 }, 'unreachable'],
     ['hung', { match: /^\/vouchsafe\//, drop: true }, 'unreachable'],
@@ -44,6 +51,7 @@ test('A13 whichever of two servers withholds, corrupts or is silent, the other i
       { match: /timestamp\.json$/, body: await readFile(join(site.out, 'vouchsafe/metadata/timestamp.json')) },
       'rollback',
     ],
+    ...(browserName === 'chromium' ? silent : silent.slice(0, 1)),
   ] as const;
   for (const [name, lie, code] of attacks) {
     await test.step(name, async () => {
@@ -58,7 +66,7 @@ test('A13 whichever of two servers withholds, corrupts or is silent, the other i
   // The mirror is as little trusted as the site.
   mirror.lie({ match: /^\/vouchsafe\//, headers: { 'access-control-allow-origin': '*' }, status: 200, body: 'evil' });
   await expectNext('other');
-  await expectViolation(page, { during: 'update', facts: { url: expect.stringContaining(mirror.url) } });
+  await expectViolation(page, { code: 'malformed', during: 'update', facts: { url: expect.stringContaining(mirror.url) } });
   // Both together can withhold, but not make anything of their own run.
   site.server.lie({ match: /^\/vouchsafe\/targets\//, flip: 'first' });
   await site.publish(await makeRelease('last'));
@@ -69,6 +77,8 @@ test('A13 whichever of two servers withholds, corrupts or is silent, the other i
   mirror.honest();
   allowOrigins(mirror);
   expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await page.reload();
+  expect(await shownBy(page)).toEqual(whole('last'));
   expect(releases).toBe(attacks.length + 2);
   expect(requestsPastTheWorker(site, since)).toEqual([]);
   expect(mirror.paths().some((path) => targetFile('data.txt').test(path))).toBe(true);

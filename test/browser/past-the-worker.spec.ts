@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test';
 import { EVERYTHING, FIXTURE_APP, proofOf } from './fixture-app.js';
-import { expect, plantEvil, requestsPastTheWorker, test } from './fixtures.js';
-import { expectViolation, openApp, statusOf } from './page-actions.js';
+import { expect, plantEvil, requestsPastTheWorker, type Site, test } from './fixtures.js';
+import { expectViolation, openApp, statusOf, update } from './page-actions.js';
 
 // What browsers load without asking the service worker, and what closes or mends it.
 
@@ -25,6 +25,7 @@ test('C13 a signed worker-src closes what Firefox loads past the service worker:
   });
   expect(outcome).toBe('refused');
   expect(requestsPastTheWorker(site, since)).toEqual([]);
+  await expectRecovery(page, site);
 });
 
 test('C13 a signed frame-src closes what every engine loads past the service worker: frames in a sandbox of an origin of their own', async ({
@@ -58,6 +59,11 @@ test('C13 a signed frame-src closes what every engine loads past the service wor
   const since = closed.server.requests.length;
   expect(await sandboxed('/evil.html')).toBe('refused');
   expect(requestsPastTheWorker(closed, since)).toEqual([]);
+  // In a release that allows the app's own frame, which this policy forbids too.
+  closed.server.honest();
+  await closed.publish(FIXTURE_APP, { headers: [] });
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await expectRecovery(page, closed);
 });
 
 test('C13 a signed policy closes what no worker of the scope sees: frames and workers from outside of it', async ({
@@ -102,6 +108,13 @@ test('C13 a signed policy closes what no worker of the scope sees: frames and wo
   });
   expect(outcomes).toEqual(['frame-src', 'worker-src', 'worker-src', 'refused']);
   expect(requestsPastTheWorker(site, since)).toEqual([]);
+  // The policy is the browser's to hold; what came to the worker, the worker says.
+  await expectViolation(page, {
+    code: 'forbidden',
+    during: 'request',
+    facts: { url: `${site.server.origin}/evil-script.js`, actual: 'GET script' },
+  });
+  await expectRecovery(page, site);
 });
 
 test('C12 a hard reload, which goes past the worker, is reported and ends in the verified app', async ({
@@ -158,6 +171,14 @@ async function hardReload(page: Page, browserName: string): Promise<void> {
   } else {
     await page.evaluate(() => (location.reload as (force: boolean) => void)(true));
   }
+}
+
+/** The attacker gives up: the app is whole again, and nothing of the attacker's is left in the page. */
+async function expectRecovery(page: Page, { server, url }: Site): Promise<void> {
+  server.honest();
+  await openApp(page, url);
+  expect(await proofOf(page)).toEqual(EVERYTHING);
+  expect(await page.evaluate(() => 'evil' in window)).toBe(false);
 }
 
 async function openAppIsBack(page: Page): Promise<void> {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FIXTURE_APP } from './fixture-app.js';
-import { expect, targetFile, test } from './fixtures.js';
+import { expect, requestsPastTheWorker, targetFile, test } from './fixtures.js';
 import { minuteOfTone, seek } from './media.js';
 import { expectViolation, openApp, statusOf, stopWorker, update, wipeStoredFiles } from './page-actions.js';
 
@@ -96,7 +96,15 @@ test('C5 ranges of small and of large files are answered with verified bytes, an
     // Ranges are for GET alone (RFC 9110, 14.2).
     for (const range of ['bytes=10-19', `bytes=${last + 1}-`])
       expect(await ask(path, { range }, 'HEAD'), path).toEqual({ ...whole, bytes: [] });
+    const since = site.server.requests.length;
     await expect(ask(path, {}, 'POST'), path).rejects.toThrow();
+    await expectViolation(page, {
+      code: 'forbidden',
+      during: 'request',
+      facts: { url: site.url + path, actual: expect.stringMatching(/^POST/) },
+    });
+    expect(requestsPastTheWorker(site, since)).toEqual([]);
+    expect(await ask(path, {}), path).toEqual(whole);
   }
   // Across the border of two chunks.
   expect(await ask('large.bin', { range: `bytes=${CHUNK - 5}-${CHUNK + 4}` })).toMatchObject({

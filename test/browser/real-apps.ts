@@ -20,7 +20,9 @@ export interface RealApp {
    * @returns the published directory
    */
   publish(folder: string): Promise<string>;
-  /** Waits until the app is all there. */
+  /** Waits until what the app opens with is there, and has it load nothing else. */
+  expectOpened(page: Page): Promise<void>;
+  /** Has the app load the rest, and waits until all of it is there. Once for each time that it is opened. */
   expectWhole(page: Page): Promise<void>;
   /** One file of each kind, by what kind it is. */
   readonly kinds: Readonly<Record<string, string>>;
@@ -41,9 +43,12 @@ const publishFolders = async (folder: string, sources: readonly string[]): Promi
 export const swagger: RealApp = {
   name: 'swagger-ui-dist',
   publish: (folder) => publishFolders(folder, [join(REPOSITORY, 'node_modules/swagger-ui-dist'), join(APPS, 'swagger')]),
-  async expectWhole(page) {
+  async expectOpened(page) {
     await expect(page.locator('.info .title')).toContainText('Harbour');
     await expect(page.locator('.opblock')).toHaveCount(3);
+  },
+  async expectWhole(page) {
+    await this.expectOpened(page);
     // The style sheets: the package's main one, and the small one beside index.html.
     await expect(page.locator('.opblock-post .opblock-summary-method').first()).toHaveCSS('background-color', 'rgb(73, 204, 144)');
     await expect(page.locator('body')).toHaveCSS('background-color', 'rgb(250, 250, 250)');
@@ -66,9 +71,12 @@ export const swagger: RealApp = {
 export const monaco: RealApp = {
   name: 'monaco-editor',
   publish: (folder) => publishFolders(folder, [join(REPOSITORY, 'node_modules/monaco-editor/min'), join(APPS, 'monaco')]),
+  async expectOpened(page) {
+    await expect(page.locator('#editor .view-line').first()).toContainText('const');
+  },
   async expectWhole(page) {
+    await this.expectOpened(page);
     const editor = page.locator('#editor');
-    await expect(editor.locator('.view-line').first()).toContainText('const');
     // Found by the TypeScript worker.
     await expect(editor).toHaveAttribute('data-marker', /not assignable to type 'number'/);
     await page.evaluate(() => (window as unknown as { showPython(): void }).showPython());
@@ -113,8 +121,11 @@ export const viteApp: RealApp = {
     });
     return out;
   },
-  async expectWhole(page) {
+  async expectOpened(page) {
     await expect(page.locator('html')).toHaveAttribute('data-ready', '1');
+  },
+  async expectWhole(page) {
+    await this.expectOpened(page);
     await expect(page.locator('.parts > li')).toHaveCount(10);
     await expect(page.locator('.parts > li[data-state=shown]')).toHaveCount(10);
   },

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Page } from '@playwright/test';
+import type { Evaluates } from './page-actions.js';
 
 /** What a page shows when all its files are of one release. */
 export const whole = (name: string) => ({ page: name, script: name, style: `"${name}"`, data: name, lazy: name });
@@ -31,7 +31,7 @@ export async function makeSmallRelease(folder: string, name: string, size = 0): 
 }
 
 /** The release of each file that a page shows or loads now. */
-export function shownBy(page: Page): Promise<ReturnType<typeof whole>> {
+export function shownBy(page: Evaluates): Promise<ReturnType<typeof whole>> {
   return page.evaluate(async () => {
     const text = (work: Promise<string>) => work.catch(() => 'refused');
     const lazy = `${location.origin}${location.pathname}lazy.js`;

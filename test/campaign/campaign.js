@@ -16,6 +16,7 @@ function number(text) {
  * @property {string[]} [kinds]
  * @property {number} points
  * @property {number} seed
+ * @property {boolean} [every]
  * @property {string} browser
  * @property {number} workers
  */
@@ -26,6 +27,7 @@ const { browser, workers, ...options } = /** @type {Options} */ (
     .option('--phases <phase...>', 'install, staging, navigation, activate, immediate, healing, damage (by default all)')
     .option('--kinds <kind...>', 'worker, browser, server, both (by default all)')
     .option('--points <number>', 'how many kills, at most', number, 84)
+    .option('--every', 'each moment of each phase once, the kinds in turn, instead of some points: an hour or more')
     .option('--seed <number>', 'which ones; printed, so that a run can be repeated', number, Date.now() % 2 ** 31)
     .option('--browser <name>', 'chromium or firefox, which has no worker kills', 'chromium')
     .option('--workers <number>', 'browsers at once', number, 2)

@@ -1,9 +1,9 @@
 import { expect, test } from '../browser/fixtures.js';
 import { killAt, requestsOf } from './kill-point.js';
 import { optionsOf } from './options.js';
-import { AFTERWARDS, nameOf, REQUESTS, somePoints } from './plan.js';
+import { AFTERWARDS, eachMoment, nameOf, REQUESTS, somePoints } from './plan.js';
 
-const { phases, kinds, points, seed } = optionsOf(process.env);
+const { phases, kinds, points, seed, every } = optionsOf(process.env);
 
 for (const phase of phases) {
   test(`${phase}: as many requests as planned`, async ({ profile, folder, publishSite }) => {
@@ -13,7 +13,7 @@ for (const phase of phases) {
   });
 }
 
-for (const point of somePoints({ phases, kinds }, points, seed)) {
+for (const point of every ? eachMoment({ phases, kinds }, seed) : somePoints({ phases, kinds }, points, seed)) {
   test(nameOf(point), async ({ profile, folder, publishSite, browserName }) => {
     // Firefox stops a worker only when it is idle, and nobody can tell it to.
     test.skip(browserName === 'firefox' && (point.kind === 'worker' || point.kind === 'both'), 'no DevTools protocol');

@@ -7,6 +7,8 @@ export interface Options {
   /** How many, at most. */
   readonly points: number;
   readonly seed: number;
+  /** Each moment of each phase once, however many these are. */
+  readonly every: boolean;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface Options {
  */
 export function optionsOf(environment: Readonly<Record<string, string | undefined>>): Options {
   const told = JSON.parse(environment.VOUCHSAFE_CAMPAIGN ?? '{}') as Partial<Options>;
-  const options = { phases: PHASES, kinds: KINDS, points: 84, seed: 1, ...told };
+  const options = { phases: PHASES, kinds: KINDS, points: 84, seed: 1, every: false, ...told };
   check('phase', options.phases, PHASES);
   check('kind', options.kinds, KINDS);
   return options;

@@ -98,6 +98,25 @@ export function somePoints(choice: Choice, count: number, seed: number): Point[]
   return turns.flat().slice(0, count);
 }
 
+/**
+ * Each moment of each phase once. The kinds take turns, and whether the app is opened offline and what comes next is drawn.
+ *
+ * @param choice phases and kinds
+ * @param seed the same one chooses the same points; with as many in a row as there are kinds, each moment has its turn with each kind
+ */
+export function eachMoment({ phases, kinds }: Choice, seed: number): Point[] {
+  const random = randomFrom(seed);
+  return phases.flatMap((phase) =>
+    momentsOf(phase).flatMap((moment, i) => {
+      // One further with each turn: there are three moments to a request, and there may be three kinds.
+      const kind = kinds[(seed + i + Math.floor(i / kinds.length)) % kinds.length];
+      const isOffline = random() < 0.5 && HAS_APP.has(phase);
+      const next = random() < 0.5 && phase !== 'install' ? 'three' : 'two';
+      return kind === undefined ? [] : [{ phase, kind, moment, isOffline, next } as const];
+    }),
+  );
+}
+
 /** @returns a point in words, which no other has */
 export function nameOf({ phase, kind, moment, isOffline, next }: Point): string {
   const when =

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Page } from '@playwright/test';
 import type { WebKit } from './find-webkit.js';
 
-// Five endpoints of WebDriver by `fetch`: every client library on npm is a thousand times as large.
+// A few endpoints of WebDriver by `fetch`: every client library on npm is a thousand times as large.
 
 /** How long the driver may take for one command, in milliseconds. */
 const COMMAND_TIMEOUT = 60_000;
@@ -98,7 +98,7 @@ export class WebDriver {
   }
 }
 
-/** A browser with one tab. */
+/** A browser, whose newest tab or the one it was told takes the commands. */
 export class Session {
   readonly #url: string;
 
@@ -131,13 +131,38 @@ export class Session {
     return value;
   }) as Page['evaluate'];
 
+  /**
+   * Opens a tab, which takes the commands from now on.
+   *
+   * @returns takes the commands back to the tab that had them
+   */
+  async openTab(): Promise<() => Promise<void>> {
+    const before = await command(`${this.#url}/window`, 'GET');
+    const { handle } = (await command(`${this.#url}/window/new`, 'POST', { type: 'tab' })) as { handle: string };
+    await command(`${this.#url}/window`, 'POST', { handle });
+    return async () => {
+      await command(`${this.#url}/window`, 'POST', { handle: before });
+    };
+  }
+
+  /**
+   * Presses what a CSS selector finds first, as a person does.
+   *
+   * @throws Error when there is none
+   */
+  async click(selector: string): Promise<void> {
+    const found = await command(`${this.#url}/element`, 'POST', { using: 'css selector', value: selector });
+    const [id] = Object.values(found as Record<string, string>);
+    await command(`${this.#url}/element/${id}/click`, 'POST', {});
+  }
+
   /** Closes the browser. */
   async close(): Promise<void> {
     await command(this.#url, 'DELETE');
   }
 }
 
-async function command(url: string, method: 'POST' | 'DELETE', body?: object, timeout = COMMAND_TIMEOUT): Promise<unknown> {
+async function command(url: string, method: 'GET' | 'POST' | 'DELETE', body?: object, timeout = COMMAND_TIMEOUT): Promise<unknown> {
   const answer = await fetch(url, {
     method,
     ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),

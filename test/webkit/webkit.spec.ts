@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -7,6 +7,7 @@ import { EVERYTHING, FIXTURE_APP, makeRelease } from '../browser/fixture-app.js'
 import { plantEvil, requestsPastTheWorker, targetFile } from '../browser/fixtures.js';
 import { minuteOfTone, seek } from '../browser/media.js';
 import { expectViolation, statusOf, update, violationsOf } from '../browser/page-actions.js';
+import { makeSmallRelease, shownBy, whole } from '../browser/small-app.js';
 import { expect, expectRefusalPage, openApp, proofOf, test } from './session.js';
 import type { Session } from './webdriver.js';
 
@@ -250,4 +251,58 @@ test('C7 each byte of a large file is the signed one: the memory of a chunk is f
   expect(await read()).toBe(hash);
   expect(await read()).toBe(hash);
   expect(await violationsOf(session)).toEqual([]);
+});
+
+test('C14 a tab stays on its release while another opens the next one, which alone the server has', async ({
+  session,
+  publishSite,
+  folder,
+}) => {
+  const site = await publishSite(await makeSmallRelease(folder, 'one'));
+  await openApp(session, site.url);
+  const targets = join(site.out, 'vouchsafe/targets');
+  await rm(targets, { recursive: true });
+  await mkdir(targets);
+  await site.publish(await makeSmallRelease(folder, 'two'));
+  expect(await update(session)).toMatchObject({ outcome: 'staged' });
+  const since = site.server.requests.length;
+  const back = await session.openTab();
+  await session.goto(site.url);
+  expect(await shownBy(session)).toEqual(whole('two'));
+  await back();
+  // What it asks for only now, its lazy chunk among it, is of its own release.
+  expect(await shownBy(session)).toEqual(whole('one'));
+  expect(await violationsOf(session)).toEqual([]);
+  await session.reload();
+  expect(await shownBy(session)).toEqual(whole('two'));
+  expect(requestsPastTheWorker(site, since)).toEqual([]);
+});
+
+test('C12 the reset page obeys no script; nor does its button work in this engine, which sends the form past the worker', async ({
+  session,
+  publishSite,
+}) => {
+  const site = await publishSite(FIXTURE_APP);
+  await openApp(session, site.url);
+  const reset = `${site.url}vouchsafe/reset`;
+  const { life } = await statusOf(session);
+  const shown = () => session.evaluate(() => [location.href, document.title]);
+  await session.evaluate(async (url) => {
+    await fetch(url, { method: 'POST', body: new URLSearchParams({ token: 'x' }) }).catch(() => {});
+    const form = Object.assign(document.createElement('form'), { method: 'post', action: url });
+    document.body.append(form);
+    form.submit();
+  }, reset);
+  await expect(async () => expect(await shown()).toEqual([reset, 'Reset this site'])).toPass({ timeout: 30_000 });
+  await session.goto(site.url);
+  expect((await statusOf(session)).life).toBe(life);
+
+  // Measured, so that it is noticed when it changes: from the sandbox of the page this engine sends the form past the worker, and nothing is reset.
+  const since = site.server.requests.length;
+  await session.goto(reset);
+  await session.click('button');
+  await expect.poll(() => requestsPastTheWorker(site, since)).toContain('/vouchsafe/reset');
+  await session.goto(site.url);
+  expect(await proofOf(session)).toEqual(EVERYTHING);
+  expect((await statusOf(session)).life).toBe(life);
 });
