@@ -29,12 +29,6 @@ export interface VetParts {
  * browser, the worker and the metadata may each be asked of another one.
  */
 export const LOOK_AGAIN_AFTER = 12_000;
-/**
- * Looks before a server that shows this worker the script that it is, and has shown the browser another one, is called a liar: three minutes of a deployment
- * that one server has and another has not yet. A worker that waits meanwhile does no harm, and one that takes over is judged at once.
- */
-export const HIDDEN_LOOKS = 16;
-
 /** By the worker that it is about, or the registration. */
 const underWay = new WeakMap<object, Promise<VetResult>>();
 
@@ -83,11 +77,9 @@ export async function vetNext(parts: VetParts): Promise<void> {
 
 async function lookAgain(parts: VetParts, incoming: ServiceWorker | null): Promise<VetResult> {
   let found = await look(parts);
-  const most = () => (found === 'hidden' ? HIDDEN_LOOKS : found instanceof VouchsafeError ? 2 : 1);
-  for (let looks = 1; looks < most(); looks++) {
+  if (found === 'hidden' || found instanceof VouchsafeError) {
     await untilNextLook(incoming);
-    if (hasTakenOver(incoming)) break;
-    const again = await look(parts);
+    const again = hasTakenOver(incoming) ? 'silence' : await look(parts);
     // A server that says nothing any more takes nothing back.
     if (again !== 'silence') found = again;
   }

@@ -169,12 +169,11 @@ test('C11 a worker that was replaced on the server locks the page, whatever the 
   expect(await locked(page).evaluate((main) => getComputedStyle(main).maxWidth)).toBe('576px');
 });
 
-// One that waits, and that the browser alone was shown, is called one after minutes: test/worker/vet.test.ts.
 const REPLACEMENTS = [
   { what: 'takes over at once', script: EVIL, shown: 'for everybody' },
-  { what: 'takes over at once, while the old one gets no answer,', script: EVIL, shown: 'for the browser alone' },
   { what: 'takes over after a while', script: EVIL_THAT_IS_PATIENT, shown: 'for the browser alone' },
   { what: 'waits, without skipWaiting,', script: EVIL_THAT_WAITS, shown: 'for everybody' },
+  { what: 'waits, without skipWaiting,', script: EVIL_THAT_WAITS, shown: 'for the browser alone' },
 ] as const;
 
 for (const { what, script, shown } of REPLACEMENTS) {
@@ -182,14 +181,10 @@ for (const { what, script, shown } of REPLACEMENTS) {
     page,
     publishSite,
     folder,
-    browserName,
   }) => {
-    const isKept = browserName === 'firefox' && what.includes('no answer');
-    test.skip(isKept, 'there no worker takes over while the old one has anything to do, as here for a long time');
     const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
     await openApp(page, site.url);
     await registerIn(page);
-    if (what.includes('no answer')) site.server.lie({ match: LIES['for everybody'], hold: true });
     await replaceWorker(page, site, script, LIES[shown]);
     await expect(locked(page)).toBeVisible();
     expect(await heard(page)).toContainEqual({ type: 'violation', code: 'verifier-replaced' });
