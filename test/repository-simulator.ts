@@ -179,14 +179,15 @@ export class RepositorySimulator {
     this.files.set(`/metadata/${name}`, bytes instanceof Uint8Array ? bytes : encodeJson(bytes));
   }
 
-  /** Serves forged targets, snapshot, timestamp: each is put in place, and what lists it is made to fit. */
+  /** Serves forged targets, snapshot, timestamp: each is put in place, and what lists a forged one is made to fit. */
   async serve(forged: Partial<ReleaseMetadata>): Promise<void> {
     const list = async (bytes: Uint8Array) => {
       const { length, hashes } = await describe(bytes);
       return { version: signedPart(bytes).version as number, length, hashes: { ...hashes } };
     };
     const targets = forged.targets ?? this.current('targets');
-    const snapshot = forged.snapshot ?? (await this.forge('snapshot', { meta: { 'targets.json': await list(targets) } }));
+    const fit = async () => (forged.targets ? this.forge('snapshot', { meta: { 'targets.json': await list(targets) } }) : this.current('snapshot'));
+    const snapshot = forged.snapshot ?? (await fit());
     const timestamp = forged.timestamp ?? (await this.forge('timestamp', { meta: { 'snapshot.json': await list(snapshot) } }));
     this.put(`${signedPart(targets).version}.targets.json`, targets);
     this.put(`${signedPart(snapshot).version}.snapshot.json`, snapshot);
