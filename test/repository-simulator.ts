@@ -186,8 +186,9 @@ export class RepositorySimulator {
       return { version: signedPart(bytes).version as number, length, hashes: { ...hashes } };
     };
     const targets = forged.targets ?? this.current('targets');
-    const fit = async () => (forged.targets ? this.forge('snapshot', { meta: { 'targets.json': await list(targets) } }) : this.current('snapshot'));
-    const snapshot = forged.snapshot ?? (await fit());
+    const fitting = async () =>
+      forged.targets ? this.forge('snapshot', { meta: { 'targets.json': await list(targets) } }) : this.current('snapshot');
+    const snapshot = forged.snapshot ?? (await fitting());
     const timestamp = forged.timestamp ?? (await this.forge('timestamp', { meta: { 'snapshot.json': await list(snapshot) } }));
     this.put(`${signedPart(targets).version}.targets.json`, targets);
     this.put(`${signedPart(snapshot).version}.snapshot.json`, snapshot);
