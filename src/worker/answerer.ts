@@ -199,10 +199,10 @@ export async function releaseFor(
   await releases.open();
   if (purpose === 'document') {
     extend(onNavigation());
-    await updates.activateForNavigation();
+    await updates.activateForNavigation(extend);
     if (updates.freshness() === 'fresh') extend(updates.lookSoon());
     else await updates.refresh(extend);
-    await updates.activateForNavigation();
+    await updates.activateForNavigation(extend);
   } else if (!releases.active) {
     await updates.update();
   } else if (purpose === 'frame' && updates.freshness() !== 'fresh') {

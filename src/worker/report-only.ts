@@ -66,7 +66,7 @@ export async function comparisonFor(
   };
   if (isDocument) {
     event.waitUntil(onNavigation());
-    await updates.activateForNavigation();
+    await updates.activateForNavigation((work) => event.waitUntil(work));
   }
   // The release of a page may be there no more: then there is nothing to compare with, but what the active one enforces still is.
   let gone: unknown;

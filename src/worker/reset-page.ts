@@ -38,7 +38,9 @@ export function resetPage(extend: Extend): Response {
 <p>It also deletes the memory of which version of the site you have seen. That memory is what refuses an older version, or one whose signatures
 have been revoked. After a reset your next visit trusts the server as much as a first visit does.
 <p>Do it when the site stays broken, best on a network that you trust. If the site says that it is under attack, ask its operators before.
-<form method=post><input type=hidden name=${TOKEN} value="${token}"><button>Reset this site</button></form><p><a href="../">Leave everything as it is</a>`,
+<form method=post><input type=hidden name=${TOKEN} value="${token}"><button>Reset this site</button></form>
+<p>If the button does not bring you back to this site: deleting the site’s data in the browser’s settings does the same.
+<p><a href="../">Leave everything as it is</a>`,
     POLICY,
   );
 }

@@ -53,6 +53,8 @@ export class Updates {
   /** Settles with the update under way, but not later than `REFRESH_WITHIN` after it began: a page and its frames wait once. */
   #patience: Promise<unknown> | undefined;
   #activating: Promise<ReleaseSummary | undefined> | undefined;
+  /** What the last activation left behind is being forgotten. Never rejects. */
+  #collecting: Promise<unknown> | undefined;
   /** Why the last update failed, if it did. */
   #failure: VouchsafeError | undefined;
   /** Milliseconds since 1970: when the last update began. */
@@ -159,13 +161,23 @@ export class Updates {
    *
    * Under `prompt` that is only once the active one has expired: an app that never asks, or a script on its page, must not keep an old
    * release running for longer than the signers meant it to.
+   *
+   * What is then to be forgotten the page does not wait for: to know what that is may take a download, of targets metadata that was lost.
    */
-  async activateForNavigation(): Promise<void> {
-    if (this.#parts.releases.activation !== 'prompt' || this.freshness() !== 'fresh') await this.activate();
+  async activateForNavigation(extend: Extend): Promise<void> {
+    if (this.#parts.releases.activation === 'prompt' && this.freshness() === 'fresh') return;
+    await this.#activateOnce();
+    if (this.#collecting) extend(this.#collecting);
   }
 
-  /** Makes the staged release, if any, the active one. One at a time; never rejects. */
-  activate(): Promise<ReleaseSummary | undefined> {
+  /** Makes the staged release, if any, the active one, and forgets what is of no use then. One at a time; never rejects. */
+  async activate(): Promise<ReleaseSummary | undefined> {
+    const activated = await this.#activateOnce();
+    await this.#collecting;
+    return activated;
+  }
+
+  #activateOnce(): Promise<ReleaseSummary | undefined> {
     this.#activating ??= this.#activate()
       .catch(async (error) => {
         await this.#parts.violations.record(error, 'storage');
@@ -248,8 +260,9 @@ export class Updates {
   async #take(metadata: TrustedMetadata, lost: readonly Pass[]): Promise<UpdateResult> {
     const { releases, files, announce, refresher } = this.#parts;
     const id = await releaseId(metadata);
-    // Which release is staged and which active is only clear when none is on its way from one to the other.
+    // Which release is staged and which active is only clear when none is on its way from one to the other, and what may be forgotten then is forgotten.
     await this.#activating;
+    await this.#collecting;
     const renewed = await this.#stock.makingRoom(() => releases.renew(id, metadata));
     if (renewed === 'active') {
       await this.#replaceLost(lost);
@@ -287,6 +300,7 @@ export class Updates {
 
   async #activated(release: Release): Promise<UpdateResult> {
     await this.#activate();
+    await this.#collecting;
     return { outcome: 'activated', release: summaryOf(release) };
   }
 
@@ -329,7 +343,7 @@ export class Updates {
     const release = await this.#stock.makingRoom(() => releases.activate(), 0);
     if (!release) return undefined;
     if (release.manifest.tombstone) await standDown();
-    else await releases.collect();
+    else this.#collecting = releases.collect().catch((error) => this.#parts.violations.record(error, 'storage'));
     await announce({ vouchsafe: 'activated', release: summaryOf(release) });
     await this.announceFreshness();
     return summaryOf(release);

@@ -26,6 +26,8 @@ export class ViolationLog {
   readonly #reported = new Set<number>();
   /** What was recorded last, also in earlier lives of the worker. */
   #recent: Promise<Violation[]> | undefined;
+  /** The kinds that this life has recorded. */
+  readonly #kinds = new Set<string>();
 
   constructor(store: ViolationStore, announce: Announce) {
     this.#store = store;
@@ -67,11 +69,15 @@ export class ViolationLog {
       () => [],
     );
     const recent = await this.#recent;
+    const kind = kindOf(violation);
+    // The first of its kind in this life is recorded whatever the store says: a page script can store what looks alike, and so must silence nothing.
+    const isFirst = !this.#kinds.has(kind);
+    this.#kinds.add(kind);
     const since = ({ time }: Violation) => Math.abs(violation.time - time);
-    const alike = recent.filter((other) => kindOf(other) === kindOf(violation) && since(other) < ALIKE_WITHIN);
+    const alike = recent.filter((other) => kindOf(other) === kind && since(other) < ALIKE_WITHIN);
     const isSame = (other: Violation) =>
       since(other) < SAME_WITHIN && JSON.stringify(other.facts) === JSON.stringify(violation.facts);
-    if (alike.length >= ALIKE || alike.some(isSame)) return;
+    if (!isFirst && (alike.length >= ALIKE || alike.some(isSame))) return;
     recent.push(violation);
     if (recent.length > KEPT) recent.shift();
     await this.#store.saveViolation(violation).catch(() => {

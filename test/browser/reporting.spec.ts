@@ -1,35 +1,8 @@
-import type { IncomingMessage, RequestListener } from 'node:http';
 import type { Page } from '@playwright/test';
 import { FIXTURE_APP, proofOf } from './fixture-app.js';
 import { expect, requestsPastTheWorker, targetFile, test } from './fixtures.js';
 import { expectViolation, openApp, statusOf, stopWorker, update, violationsOf, wipeStoredFiles } from './page-actions.js';
-
-/** A report as the endpoint gets it. */
-interface Report {
-  readonly type: string;
-  readonly age: number;
-  readonly url: string;
-  readonly user_agent: string;
-  readonly body: Readonly<Record<string, unknown>>;
-}
-
-interface Received {
-  readonly headers: IncomingMessage['headers'];
-  readonly reports: readonly Report[];
-}
-
-/** An endpoint as operators have one: on another origin, which answers the browser's question beforehand (CORS). */
-function endpoint(): { readonly received: Received[]; readonly api: RequestListener } {
-  const received: Received[] = [];
-  const api: RequestListener = async (request, response) => {
-    const allow = { 'access-control-allow-origin': '*', 'access-control-allow-headers': 'content-type' };
-    let body = '';
-    for await (const part of request) body += part;
-    if (request.method === 'POST') received.push({ headers: request.headers, reports: JSON.parse(body) as Report[] });
-    response.writeHead(204, allow).end();
-  };
-  return { received, api };
-}
+import { endpoint } from './reporting-endpoint.js';
 
 /** Ends the worker and has the next one begin: what it does not keep in its store, it has forgotten. */
 async function restart(page: Page): Promise<void> {

@@ -129,6 +129,37 @@ describe('a release that becomes the active one', () => {
     expect((await releases.list()).map(({ id, state }) => [id, state])).toEqual([[key, 'active']]);
   });
 
+  it('does so for a page that opens while nobody can say yet what may be forgotten, and it is forgotten in the end', async () => {
+    const { updates } = browser.start();
+    await updates.update();
+    await release('two');
+    await updates.update();
+    // The stored targets metadata is lost, and the server keeps silent about it for a while.
+    const life = browser.start();
+    await life.releases.open();
+    const two = life.releases.staged?.id;
+    const { loadDocument } = Store.prototype;
+    vi.spyOn(Store.prototype, 'loadDocument').mockImplementation(async function (this: Store, key, name) {
+      return name === 'targets' ? undefined : loadDocument.call(this, key, name);
+    });
+    let speak = () => {};
+    const silence = new Promise<void>((resolve) => {
+      speak = resolve;
+    });
+    repository.answer = (path) =>
+      path.endsWith('.targets.json')
+        ? silence.then(() => new Response(repository.files.get(path)?.slice() ?? null, { status: 200 }))
+        : undefined;
+    const keep = vi.spyOn(Store.prototype, 'keepFiles');
+    const extended: Promise<unknown>[] = [];
+    await life.updates.activateForNavigation((work) => extended.push(work));
+    expect(life.releases.active?.id).toBe(two);
+    expect(keep).not.toHaveBeenCalled();
+    speak();
+    await Promise.all(extended);
+    expect(keep).toHaveBeenCalledOnce();
+  });
+
   it('C7 takes the place of another one that a page script has stored under its key, which does not run', async () => {
     const { updates } = browser.start();
     await updates.update();

@@ -53,7 +53,7 @@ it('a locked page’s report gets past the worker to the signed endpoint, and no
   await repository.release({ ...files, 'vouchsafe.json': manifestWith() });
   parts = browser.start();
   await parts.updates.update();
-  await parts.updates.activateForNavigation();
+  await parts.updates.activate();
   expect(await statusFor('page', parts, () => {})).not.toHaveProperty('reporting');
   expect(await asked('api/reports', report)).toMatch(/^(forbidden|not-found)$/);
 });

@@ -87,6 +87,10 @@ function startedWorker() {
 /** What reports to the operators' endpoint. */
 let reporting: Promise<void> = Promise.resolve();
 
+/** What the worker goes on with after it has answered. */
+const work: Promise<unknown>[] = [];
+const extend = (more: Promise<unknown>) => void work.push(more);
+
 /** The pages that are open. */
 let openClients: OpenClient[] = [];
 
@@ -100,6 +104,7 @@ beforeEach(async () => {
   await release('one');
 });
 afterEach(async () => {
+  await Promise.all(work.splice(0));
   openClients = [];
   vi.restoreAllMocks();
   vi.useRealTimers();
@@ -115,7 +120,7 @@ describe('Updates', () => {
     await release('two');
     expect(await updates.update()).toMatchObject({ outcome: 'staged' });
     expect(releases.active?.id).toBe(first);
-    await updates.activateForNavigation();
+    await updates.activateForNavigation(extend);
     expect(releases.active?.id).not.toBe(first);
     expect(violations()).toEqual([]);
   });
@@ -127,12 +132,12 @@ describe('Updates', () => {
     await releases.setActivation('prompt');
     await release('two');
     await updates.update();
-    await updates.activateForNavigation();
+    await updates.activateForNavigation(extend);
     expect(releases.active?.id).toBe(first);
     // Another life of the worker remembers it.
     const later = startedWorker();
     await later.releases.open();
-    await later.updates.activateForNavigation();
+    await later.updates.activateForNavigation(extend);
     expect(later.releases.active?.id).toBe(first);
     const staged = later.releases.staged?.id;
     expect(await later.updates.activate()).toMatchObject({ id: staged });
