@@ -47,6 +47,8 @@ export default defineConfig(({ mode }) => ({
   plugins: [terser(), ...(PLUGINS[mode] ?? []), sizeBudget(mode)],
   test: {
     include: ['test/**/*.test.ts'],
+    // Vitest would leave one of a small machine's processors to itself.
+    maxWorkers: '100%',
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // The report is for `.ci/run`, which adds up all runners.

@@ -36,6 +36,9 @@ declare class MessageChannel {
   readonly port2: { close(): void };
 }
 
+/** Node has had one since version 21. */
+declare const navigator: { readonly userAgent: string } | undefined;
+
 declare function atob(base64: string): string;
 
 declare const crypto: {

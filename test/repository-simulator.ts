@@ -125,7 +125,7 @@ export class RepositorySimulator {
   async publish(): Promise<void> {
     const list: TargetFile[] = [];
     for (const [path, bytes] of this.targets) list.push(await this.putTarget(path, bytes));
-    const { changed, metadata, index } = await nextRelease(
+    const { changed, metadata } = await nextRelease(
       this.metadata,
       list,
       this.signers,
@@ -136,7 +136,6 @@ export class RepositorySimulator {
     );
     for (const { name, bytes } of changed) this.put(name, bytes);
     this.metadata = metadata;
-    if (index) this.put(index.name, index.bytes);
   }
 
   /** Puts a target's file on the server. @returns what metadata lists for it */

@@ -3,7 +3,6 @@ import { METADATA_FOLDER, REPOSITORY_FOLDER, TARGETS_FOLDER, WORKER_SCRIPT } fro
 import { type Chunks, type HeaderRule, MANIFEST_PATH, parseManifest } from '../release/manifest.js';
 import { isIndexedByName, packsOf } from '../release/packs.js';
 import { type Expiry, nextRelease } from '../repository/release.js';
-import type { IndexFile } from '../repository/targets-index.js';
 import { describe as describeBytes, type TargetFile } from '../tuf/file.js';
 import { metadataName } from '../tuf/layout.js';
 import { classicScripts } from './classic-scripts.js';
@@ -115,19 +114,17 @@ export async function publish(options: PublishOptions): Promise<PublishReport> {
     const previous = await readPreviousRelease(join(out, METADATA_FOLDER), project, now);
     const packTargets = await writePacks(output, packs, new Map(scan.files.map(({ path, file }) => [path, file])));
     const targets = [...listed, ...packTargets];
-    const next = await nextRelease(previous, targets, signers, lives, now, undefined, isIndexedByName);
-    const { changed: metadata, index } = next;
+    const { changed: metadata } = await nextRelease(previous, targets, signers, lives, now, undefined, isIndexedByName);
     const timestamp = metadata.find(({ name }) => name === TIMESTAMP);
 
     await copyTargets(output, sources, options.onProgress);
     for (const { target, bytes } of ownTargets) await output.write(TARGETS_FOLDER + targetFile(target), bytes);
     await output.write(TARGETS_FOLDER + targetFile(manifestTarget), manifest);
     for (const { name, bytes } of metadata) if (name !== TIMESTAMP) await output.write(METADATA_FOLDER + name, bytes);
-    if (index) await output.write(METADATA_FOLDER + index.name, index.bytes);
     await writeDeltas(output, metadata);
     // Before anything leads there: after a power cut, what a timestamp lists is on the disk.
     await output.flush();
-    await check(out, project, previous, targets, index, timestamp?.bytes, now, options.onProgress);
+    await check(out, project, previous, targets, timestamp?.bytes, now, options.onProgress);
     for (const { path, bytes } of delivery.site) if (path !== WORKER_SCRIPT) await output.write(path, bytes);
     await copyPlain(output, delivery.isPlain ? sources : sources.filter(({ target }) => codeCache.includes(target.path)));
     for (const [version, bytes] of project.roots) await output.write(METADATA_FOLDER + metadataName('root', version), bytes);
@@ -202,7 +199,6 @@ async function check(
   project: Project,
   previous: PreviousRelease | undefined,
   targets: readonly TargetFile[],
-  index: IndexFile | undefined,
   timestamp: Uint8Array | undefined,
   now: number,
   onProgress: OnProgress,
@@ -218,7 +214,7 @@ async function check(
   for (const [version, bytes] of project.roots) pending.set(`metadata/${metadataName('root', version)}`, bytes);
   if (timestamp !== undefined) pending.set(`metadata/${TIMESTAMP}`, timestamp);
   const root = project.roots.get(1) as Uint8Array;
-  await selfCheck({ repository: join(out, REPOSITORY_FOLDER), pending, root, targets, index, changed }, previous, () => now, step);
+  await selfCheck({ repository: join(out, REPOSITORY_FOLDER), pending, root, targets, changed }, previous, () => now, step);
 }
 
 /** Counts bytes up for one step. */

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { MANIFEST_PATH, parseManifest } from '../release/manifest.js';
 import { isIndexedByName, type Pack, packsOf } from '../release/packs.js';
-import type { IndexFile } from '../repository/targets-index.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { checkFile, type FileDigest, inWords, type TargetFile } from '../tuf/file.js';
-import { indexTargets } from '../tuf/targets-index.js';
+import { indexDocument, indexTargets } from '../tuf/targets-index.js';
 import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { Updater } from '../tuf/updater.js';
 import { describeFile, isDescribedBy } from './describe-file.js';
@@ -23,8 +22,6 @@ export interface Candidate {
   readonly root: Uint8Array;
   /** What the release holds. */
   readonly targets: readonly TargetFile[];
-  /** The index of its targets metadata. */
-  readonly index: IndexFile | undefined;
   /** Targets that no earlier check has read. */
   readonly changed: readonly TargetFile[];
 }
@@ -61,7 +58,7 @@ export async function selfCheck(
   try {
     if (previous !== undefined) await accept(client(storeOf(previous)), candidate.targets);
     const fresh = client(new MemoryStore());
-    await checkIndex(candidate.index, await accept(fresh, candidate.targets));
+    await checkIndex(await accept(fresh, candidate.targets));
     const packs = await packsSeenBy(fresh, candidate.targets);
     for (const target of candidate.changed) {
       const pack = packs.get(target.path);
@@ -122,13 +119,11 @@ async function accept(client: Updater, targets: readonly TargetFile[]): Promise<
 }
 
 /** A client that refuses the index says nothing, and takes its time at each start. */
-async function checkIndex(file: IndexFile | undefined, trusted: TrustedMetadata): Promise<void> {
-  if (!file) return;
-  const index = await trusted.verifyIndex(file.bytes);
+async function checkIndex(trusted: TrustedMetadata): Promise<void> {
   const { targets } = trusted;
-  const isRight = targets && index.says((await indexTargets(targets, isIndexedByName)).content);
-  if (!isRight)
-    throw new VouchsafeError('mismatch', 'The index does not list what the targets metadata lists.', { role: 'targets' });
+  const { index: signatures } = trusted.listed('targets');
+  if (!targets || !signatures) return;
+  await trusted.verifyIndex(indexDocument((await indexTargets(targets, isIndexedByName)).signed, signatures));
 }
 
 /** As a worker finds them: in what the client trusts, and nothing else. */

@@ -9,7 +9,7 @@ import { Targets } from '../tuf/targets.js';
 import { Timestamp } from '../tuf/timestamp.js';
 import { nextVersion, SPEC_VERSION, signMetadata } from './sign.js';
 import type { Signer } from './signer.js';
-import { type IndexFile, makeIndex } from './targets-index.js';
+import { signIndex } from './targets-index.js';
 
 /** The roles that a release consists of. */
 export type ReleaseRole = Exclude<TopLevelRole, 'root'>;
@@ -60,8 +60,6 @@ export interface NextRelease {
   /** New files in the order to write them: delegated roles, targets, snapshot, timestamp. Until the last is there, clients see the release before. */
   readonly changed: readonly MetadataFile[];
   readonly metadata: ReleaseMetadata;
-  /** The index of the targets metadata, to be written before the snapshot; new or not. */
-  readonly index?: IndexFile;
 }
 
 /**
@@ -121,13 +119,13 @@ export async function nextRelease(
   }
   const content = { targets: describeTargets(files), ...(delegated && { delegations: delegated.delegations }) };
   const targets = await next('targets', 'targets', previous?.targets, content, signers.targets);
-  const index = isIndexedByName && (await makeIndex(new Targets(targets.bytes), isIndexedByName, signers.targets));
-  listed['targets.json'] = { ...(await describeMetadata(targets)), ...(index && { index_sha256: index.sha256 }) };
+  const index = isIndexedByName && (await signIndex(new Targets(targets.bytes), isIndexedByName, signers.targets));
+  listed['targets.json'] = { ...(await describeMetadata(targets)), ...(index && { index_signatures: index }) };
   const snapshot = await next('snapshot', 'snapshot', previous?.snapshot, { meta: listed }, signers.snapshot);
   const meta = { 'snapshot.json': await describeMetadata(snapshot) };
   const timestamp = await next('timestamp', 'timestamp', previous?.timestamp, { meta }, signers.timestamp);
   const metadata = { targets: targets.bytes, snapshot: snapshot.bytes, timestamp: timestamp.bytes };
-  return { changed, metadata: roles.size === 0 ? metadata : { ...metadata, delegated: roles }, ...(index && { index }) };
+  return { changed, metadata: roles.size === 0 ? metadata : { ...metadata, delegated: roles } };
 }
 
 const parsers = { targets: Targets, snapshot: Snapshot, timestamp: Timestamp };

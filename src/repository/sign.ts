@@ -14,11 +14,18 @@ export const SPEC_VERSION = '1.0.34';
  * @throws `malformed` when a number is not a safe integer or a text has a lone surrogate
  */
 export async function signMetadata(signed: JsonObject, signers: readonly Signer[]): Promise<Uint8Array> {
+  return encodeJson({ signatures: await signaturesOf(signed, signers), signed });
+}
+
+/**
+ * @param signed the signed part
+ * @param signers who signs
+ * @returns their signatures, as metadata has them
+ * @throws `malformed` when a number is not a safe integer or a text has a lone surrogate
+ */
+export async function signaturesOf(signed: JsonObject, signers: readonly Signer[]): Promise<JsonObject[]> {
   const message = canonicalize(signed);
-  const signatures = await Promise.all(
-    signers.map(async (signer) => ({ keyid: signer.keyid, sig: toHex(await signer.sign(message)) })),
-  );
-  return encodeJson({ signatures, signed });
+  return Promise.all(signers.map(async (signer) => ({ keyid: signer.keyid, sig: toHex(await signer.sign(message)) })));
 }
 
 /**

@@ -15,6 +15,9 @@ export const SIGNATURE_LENGTH = 64;
 /** The base point (RFC 8032 section 5.1): a key that no engine with Ed25519 rejects. */
 const BASE_POINT = Uint8Array.of(0x58, ...new Uint8Array(31).fill(0x66));
 
+/** Bytes. On longer messages the Ed25519 of WebKitGTK 2.50 crashes, and the process with it. */
+const LONGEST_FOR_WEBKIT = 65_534;
+
 /**
  * Whether a public key may be used at all: canonical encoding, and not one of the points of small order, for which engines accept
  * signatures that nobody made (and on which WebKitGTK crashes).
@@ -38,6 +41,7 @@ export function isStrictPublicKey(publicKey: Uint8Array): boolean {
  */
 export async function verifyEd25519(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): Promise<boolean> {
   if (!isStrictPublicKey(publicKey) || !isStrictSignature(signature)) return false;
+  if (message.length > LONGEST_FOR_WEBKIT && isWebKit()) return verifyWithNoble(publicKey, signature, message);
   try {
     return await verifyWithWebCrypto(publicKey, signature, message);
   } catch (error) {
@@ -56,6 +60,11 @@ export async function engineHasEd25519(): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Whether this is WebKit, which Safari is too: nothing but its name says so. Blink, which was made from it, has another number there. */
+export function isWebKit(): boolean {
+  return typeof navigator === 'object' && navigator.userAgent.includes('AppleWebKit/605.');
 }
 
 /** The engine's verdict. Call `verifyEd25519` instead; this is exported so that tests can compare the two. */

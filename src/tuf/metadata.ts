@@ -94,7 +94,8 @@ export async function verifySignatures(
   });
 }
 
-function parseSignatures(value: JsonValue | undefined): ReadonlyMap<string, string> {
+/** @returns signatures by keyid. @throws `malformed` */
+export function parseSignatures(value: JsonValue | undefined): ReadonlyMap<string, string> {
   const signatures = new Map<string, string>();
   for (const item of asArray(value, 'signatures')) {
     const signature = asObject(item, 'signature');

@@ -7,7 +7,6 @@ import { DEFAULT_LIMITS, type Limits } from './limits.js';
 import type { Metadata } from './metadata.js';
 import { isMissing, Mirrors } from './mirrors.js';
 import { Root } from './root.js';
-import { indexName, type TargetsIndex } from './targets-index.js';
 import type { Timestamp } from './timestamp.js';
 import { TrustedMetadata } from './trusted-metadata.js';
 
@@ -134,28 +133,6 @@ export class Refresher {
       // A name with a hash in it stands for one content for ever.
       cache: hasHash ? 'default' : 'no-cache',
     });
-  }
-
-  /**
-   * Downloads the index of targets metadata. It only makes a client faster, so a repository may be without, and one that is refused is as good as none.
-   *
-   * @param trusted with its snapshot
-   * @returns the index, verified; undefined when there is none
-   */
-  async downloadIndex(trusted: TrustedMetadata): Promise<TargetsIndex | undefined> {
-    const { index, version } = trusted.listed('targets');
-    if (index === undefined) return undefined;
-    return unlessRefused(() =>
-      this.metadata.first({
-        name: indexName(index),
-        facts: { role: 'targets', version },
-        mayBeMissing: true,
-        maxLength: this.limits.targetsLength,
-        take: (bytes) => trusted.verifyIndex(bytes),
-        // A name with a hash in it stands for one content for ever.
-        cache: 'default',
-      }),
-    );
   }
 
   /**

@@ -12,25 +12,16 @@ export const INDEX_TYPE = 'vouchsafe-index';
 /** Files in a block, at least. Fewer would not be read faster. */
 const SMALLEST_BLOCK = 64;
 
-/**
- * The file name of an index, relative to the metadata folder. It is in a folder of its own, where no role's name can lead.
- *
- * @param sha256 of the index, hex, as the snapshot lists it
- */
-export function indexName(sha256: string): string {
-  return `indexes/${sha256}.json`;
-}
-
 /** Targets metadata cut into blocks, each with the files of one stretch of the alphabet. */
 export interface IndexedTargets {
-  /** What the index says, but for `_type`, `spec_version`, `version` and `expires`. */
-  readonly content: JsonObject;
+  /** The index's signed part. */
+  readonly signed: JsonObject;
   /** In order. Block `n` is what the index has the hash `n` of. */
   readonly blocks: readonly Uint8Array[];
 }
 
 /**
- * Cuts targets metadata into blocks. Publisher and client do the same, so that the client need not download them.
+ * Cuts targets metadata into blocks, and says which these are. Publisher and client do the same, so that the client need download neither.
  *
  * @param targets the metadata
  * @param isNamed whether the index names a path itself, because each start asks for it
@@ -51,7 +42,12 @@ export async function indexTargets(targets: Targets, isNamed: (path: string) => 
   const { length, hashes } = await describe(targets.bytes);
   let bytes = 0;
   for (const file of targets.files.values()) bytes += file.length;
-  const content = {
+  const { spec_version = null, version = null, expires = null } = targets.signed;
+  const signed = {
+    _type: INDEX_TYPE,
+    spec_version,
+    version,
+    expires,
     targets: { length, hashes: { ...hashes } },
     files: paths.length,
     bytes,
@@ -59,12 +55,22 @@ export async function indexTargets(targets: Targets, isNamed: (path: string) => 
     first,
     sha256: digests.map((digest) => digest.hashes.sha256 ?? '').join(''),
   };
-  return { content, blocks };
+  return { signed, blocks };
 }
 
 /**
- * The index of targets metadata: signed by the same keys, and listed by the snapshot beside it, it vouches for one version of it, byte for byte, and for
- * each of its blocks. With it a client that has verified the whole document once opens it again by reading a few kilobytes, however many files it lists.
+ * @param signed the signed part that `indexTargets` has made
+ * @param signatures of it, by keyid, as the snapshot lists them
+ * @returns the index
+ */
+export function indexDocument(signed: JsonObject, signatures: ReadonlyMap<string, string>): Uint8Array {
+  return encodeJson({ signatures: Array.from(signatures, ([keyid, sig]) => ({ keyid, sig })), signed });
+}
+
+/**
+ * The index of targets metadata: signed by the same keys, it vouches for one version of it, byte for byte, and for each of its blocks. With it a client
+ * that has verified the whole document once opens it again by reading a few kilobytes, however many files it lists. A client makes it from that document;
+ * the snapshot has the signatures.
  *
  * It is not of the specification. A client without it reads the whole document.
  */
@@ -113,13 +119,6 @@ export class TargetsIndex extends Metadata {
     }
     // Before the first path there is nothing, which the first block shows as well.
     return Math.max(0, low - 1);
-  }
-
-  /** Whether this is what it says. */
-  says(content: JsonObject): boolean {
-    const own = Object.fromEntries(Object.keys(content).map((field) => [field, this.signed[field] ?? null]));
-    const [said, expected] = [own, content].map((value) => new TextDecoder().decode(encodeJson(value)));
-    return said === expected;
   }
 
   /** @returns what a block has to be */

@@ -176,17 +176,20 @@ export class TrustedMetadata {
   }
 
   /**
-   * Verifies the index of the targets metadata that the snapshot lists. The snapshot has to list the index, too, or whoever has the targets keys alone
-   * could exchange it; and a threshold of these keys has to have signed it, or whoever has the others alone could. Nothing is kept. It may have expired.
+   * Verifies the index of the targets metadata that the snapshot lists. The snapshot has to list its signatures, too, or whoever has the targets keys
+   * alone could exchange it; and they have to be those of a threshold of these keys, or whoever has the others alone could. Nothing is kept. It may have
+   * expired.
    *
-   * @param bytes the index, from the repository or the store
+   * @param bytes the index, made from the targets metadata or stored
    * @throws `malformed`, `unsupported`, `unsigned`, `mismatch`, `not-found` when the snapshot does not list the targets
    */
   async verifyIndex(bytes: Uint8Array): Promise<TargetsIndex> {
     const listed = this.listed('targets');
     const facts = { role: 'targets', version: listed.version };
-    await checkFile(bytes, { hashes: listed.index === undefined ? {} : { sha256: listed.index } }, facts);
     const index = parse('targets', () => new TargetsIndex(bytes));
+    const { signatures } = index;
+    if (listed.index?.size !== signatures.size || [...signatures].some(([keyid, sig]) => listed.index?.get(keyid) !== sig))
+      throw new VouchsafeError('mismatch', 'The snapshot lists other signatures of the index.', facts);
     await this.#root.verify('targets', index);
     checkVersion('mismatch', 'targets', listed.version, index);
     const { hashes } = index.targets;

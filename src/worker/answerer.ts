@@ -5,7 +5,6 @@ import { VouchsafeError } from '../tuf/errors.js';
 import type { TargetFile } from '../tuf/file.js';
 import { chunkedBody, readPart } from './chunked-body.js';
 import type { ChunkedFiles } from './chunked-files.js';
-import type { IdleBlobs } from './idle-blobs.js';
 import { type ByteRange, requestedRange } from './range.js';
 import { chunksOf, type Release } from './release.js';
 import type { Releases } from './releases.js';
@@ -27,7 +26,6 @@ export interface AnswerParts {
   readonly files: VerifiedFiles;
   readonly chunks: ChunkedFiles;
   readonly scripts: ScriptCopies;
-  readonly blobs: IdleBlobs;
   readonly violations: ViolationLog;
   /** Called with the memory of a body that has been read. Frees it, where nobody but the engine reads answers. */
   readonly onUsed: (bytes: Uint8Array) => void;
@@ -268,7 +266,7 @@ async function bodyOf(
   part: ByteRange,
   release: Release,
   event: FetchEvent,
-  { files, chunks, scripts, blobs, violations, onUsed, onVerified }: AnswerParts,
+  { files, chunks, scripts, violations, onUsed, onVerified }: AnswerParts,
 ): Promise<BodyInit> {
   const signed = chunksOf(release.manifest, file);
   onVerified();
@@ -277,8 +275,6 @@ async function bodyOf(
   if (!signed) {
     const whole = (await files.read(release, file)) as Uint8Array<ArrayBuffer>;
     const bytes = whole.subarray(part.start, part.end + 1);
-    const blob = isPage || bytes.length < whole.length ? undefined : blobs.of(whole);
-    if (blob) return blob;
     if (isPage) void scripts.lookAhead(release, bytes);
     return isPage && bytes.length < LARGE ? bytes : streamOf(bytes, event);
   }

@@ -1,18 +1,18 @@
 import { ED25519_SCRIPT } from '../release/config.js';
-import { engineHasEd25519 } from '../tuf/ed25519.js';
+import { engineHasEd25519, isWebKit } from '../tuf/ed25519.js';
 import type * as Noble from '../tuf/ed25519-noble.js';
 
 /** `vouchsafeEd25519` is set by the script. */
 declare const self: ServiceWorkerGlobalScope & { readonly vouchsafeEd25519?: typeof Noble };
 
 /**
- * Imports the script with Ed25519 in JavaScript where the engine has none. To be called while the worker installs: that is the only time
- * when the browser gets a new script for a service worker, which it then keeps for as long as the worker.
+ * Imports the script with Ed25519 in JavaScript where the engine has none, or may need it for long messages. To be called while the worker installs:
+ * that is the only time when the browser gets a new script for a service worker, which it then keeps for as long as the worker.
  *
  * @throws when the script does not come or is another one; a worker that cannot verify anything must not be installed
  */
 export async function installEd25519(): Promise<void> {
-  if (!(await engineHasEd25519())) noble();
+  if (isWebKit() || !(await engineHasEd25519())) noble();
 }
 
 /**

@@ -3,9 +3,9 @@ import type { WorkerConfig } from '../release/config.js';
 import { Store } from '../store/store.js';
 import { Refresher } from '../tuf/refresher.js';
 import { ChunkedFiles } from './chunked-files.js';
-import { IdleBlobs } from './idle-blobs.js';
 import { serversOf } from './pack-download.js';
 import type { Release } from './release.js';
+import { ReleaseReader } from './release-reader.js';
 import { Releases } from './releases.js';
 import type { ReplyParts } from './replies.js';
 import { Reporter } from './reporter.js';
@@ -45,7 +45,7 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
   const onDamage = (error: unknown): void => void violations.record(error, 'storage');
   const refresher = (): Refresher =>
     new Refresher({
-      root: releases.roots.at(-1) ?? new Uint8Array(),
+      root: reader.roots.at(-1) ?? new Uint8Array(),
       store,
       fetch: (url, init) => fetch(url, init),
       metadataUrl: urls(config.metadata, scope),
@@ -63,15 +63,13 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     onMirrorFailure,
   );
   const scripts = new ScriptCopies(scope, onDamage);
-  const releases: Releases = new Releases(
-    config,
+  const reader = new ReleaseReader(config, {
     store,
     violations,
-    clients,
-    scripts,
-    (file, consistentSnapshot) => files.read({ consistentSnapshot }, file),
-    (...listed) => refresher().downloadTargetsMetadata(...listed),
-  );
+    manifest: (file, consistentSnapshot) => files.read({ consistentSnapshot }, file),
+    targets: (...listed) => refresher().downloadTargetsMetadata(...listed),
+  });
+  const releases = new Releases(store, reader, violations, clients, scripts);
   const standDown = async (): Promise<void> => {
     await announce({ vouchsafe: 'stood-down' });
     await registration.unregister();
@@ -103,7 +101,6 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     files,
     chunks,
     scripts,
-    blobs: new IdleBlobs(),
     violations,
     announce,
     standDown,

@@ -1,30 +1,26 @@
 import type { StoredRelease } from '../messages/messages.js';
-import type { WorkerConfig } from '../release/config.js';
 import type { Activation } from '../release/manifest.js';
 import type { Documents, ReleaseRecord, Store } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
-import type { FileDigest, TargetFile } from '../tuf/file.js';
-import { TargetsIndex } from '../tuf/targets-index.js';
+import type { TargetFile } from '../tuf/file.js';
+import type { TargetsIndex } from '../tuf/targets-index.js';
 import { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { type Asking, type OpenClients, Pins } from './pins.js';
-import { hashesOf, indexed, isRequired, type Release, releaseOf, renewed, restore, type Verified } from './release.js';
+import { hashesOf, indexed, isRequired, type Release, renewed } from './release.js';
+import type { ReleaseReader } from './release-reader.js';
 import type { ScriptCopies } from './script-copies.js';
-import { TargetFiles } from './target-files.js';
-import { type Download, fileKey } from './verified-files.js';
+import type { TargetFiles } from './target-files.js';
+import { fileKey } from './verified-files.js';
 import type { ViolationLog } from './violation-log.js';
 
 const ACTIVATIONS: readonly (string | undefined)[] = ['navigation', 'prompt', 'immediate'] satisfies Activation[];
 
-/** Gets the targets metadata that a snapshot lists from the repository. @throws what a download throws */
-type DownloadTargets = (version: number, listed: FileDigest, consistentSnapshot: boolean) => Promise<Uint8Array>;
-
 /** The releases that are stored: the active one, one that is staged, those that open pages stay on. What is stored is believed only once it is verified. */
 export class Releases {
-  readonly #config: WorkerConfig;
   readonly #store: Store;
   readonly #violations: ViolationLog;
   readonly #scripts: Pick<ScriptCopies, 'keep'>;
-  readonly #readManifest: (file: TargetFile, consistentSnapshot: boolean) => ReturnType<Download>;
+  readonly #reader: ReleaseReader;
   readonly pins: Pins;
   #active: Release | undefined;
   #staged: Release | undefined;
@@ -33,46 +29,34 @@ export class Releases {
   /** What the app wants, whatever the manifest says. */
   #activation: Activation | undefined;
   #opening: Promise<void> | undefined;
-  #storedRoots: ReadonlyMap<number, Uint8Array> = new Map();
   /** Other releases: those that pages stay on, and the last one before the active one. */
   readonly #others = new Map<string, ReleaseRecord>();
   readonly #restored = new Map<string, Promise<Release | undefined>>();
   readonly #targets = new WeakMap<ReleaseRecord, Promise<TargetFiles | undefined>>();
-  readonly #downloadTargets: DownloadTargets;
 
   /**
-   * @param config the worker's configuration
    * @param store where releases are
+   * @param reader of what is stored there
    * @param violations told of what was wrong with it
    * @param clients the worker's
    * @param scripts copies that go when no release wants them, or when room is needed
-   * @param readManifest gets a release manifest, checked
-   * @param downloadTargets gets targets metadata that was lost, checked
    */
   constructor(
-    config: WorkerConfig,
     store: Store,
+    reader: ReleaseReader,
     violations: ViolationLog,
     clients: OpenClients,
     scripts: Pick<ScriptCopies, 'keep'>,
-    readManifest: (file: TargetFile, consistentSnapshot: boolean) => ReturnType<Download>,
-    downloadTargets: DownloadTargets,
   ) {
-    this.#downloadTargets = downloadTargets;
-    this.#config = config;
     this.#store = store;
+    this.#reader = reader;
     this.#violations = violations;
     this.#scripts = scripts;
-    this.#readManifest = readManifest;
     this.pins = new Pins(clients, (client, release, time) =>
       store.pin(client, release, time).catch((error) => violations.record(error, 'storage')),
     );
   }
 
-  /** The compiled-in root metadata, oldest first. */
-  get roots(): readonly Uint8Array[] {
-    return this.#config.roots.map((root) => new TextEncoder().encode(root));
-  }
   get active(): Release | undefined {
     return this.#active;
   }
@@ -102,12 +86,12 @@ export class Releases {
   async #open(): Promise<void> {
     try {
       // While the database is opened the engine gets ready to verify: the first signature in a worker's life takes it many times as long as the others.
-      const ready = TrustedMetadata.fromRoot(this.roots[0] ?? new Uint8Array(), Date.now()).catch(() => {});
+      const ready = TrustedMetadata.fromRoot(this.#reader.roots[0] ?? new Uint8Array(), Date.now()).catch(() => {});
       const { roots, releases, active, staged, pins, activation } = await this.#store.loadState();
       // Not later: a database that comes back from here on was not read.
       const isRead = this.#store.kept !== 'memory';
       await ready;
-      this.#storedRoots = roots;
+      this.#reader.storedRoots = roots;
       this.pins.load(pins);
       if (ACTIVATIONS.includes(activation)) this.#activation ??= activation as Activation;
       for (const [key, record] of releases) if (key !== active && key !== staged) this.#others.set(key, record);
@@ -124,39 +108,7 @@ export class Releases {
 
   async #restore(key: string | undefined, records: ReadonlyMap<string, ReleaseRecord>): Promise<Release | undefined> {
     const record = key === undefined ? undefined : records.get(key);
-    if (key === undefined || !record) return undefined;
-    try {
-      const verified = await this.#verify(key, record);
-      const { consistentSnapshot } = verified.newest;
-      const targets = this.#targetsOf(key, verified);
-      const release = await releaseOf(verified, targets, (file) => this.#readManifest(file, consistentSnapshot), key);
-      // A script of the page can exchange records: a page must not get files of another release under the name of its own. The first worker's keys
-      // were no ids.
-      if (release.id !== key && /^\d+-/.test(key)) {
-        const facts = { expected: key, actual: release.id };
-        throw new VouchsafeError('storage', 'A stored release has the name of another one.', facts);
-      }
-      // That the worker is to go, only the repository says, now: what is stored may be an old word, put back.
-      return release.manifest.tombstone ? undefined : release;
-    } catch (error) {
-      await this.#violations.record(error, 'storage');
-      return undefined;
-    }
-  }
-
-  #verify(key: string, record: ReleaseRecord): Promise<Verified> {
-    return restore(this.roots, this.#storedRoots, record, () => this.#store.loadDocument(key, 'targets'), Date.now());
-  }
-
-  #targetsOf(key: string, { newest, listing }: Verified): TargetFiles {
-    if (!(listing instanceof TargetsIndex)) return TargetFiles.of(listing.files);
-    const onDamage = (error: unknown): void => void this.#violations.record(error, 'storage');
-    return TargetFiles.indexed(listing, {
-      load: (name) => this.#store.loadDocument(key, name),
-      save: (documents) => this.#store.saveDocuments(key, documents).catch(onDamage),
-      download: () => this.#downloadTargets(listing.version, listing.targets, newest.consistentSnapshot),
-      onDamage,
-    });
+    return key === undefined || !record ? undefined : this.#reader.read(key, record);
   }
 
   /**
@@ -217,8 +169,8 @@ export class Releases {
   #otherTargets(key: string, record: ReleaseRecord): Promise<TargetFiles | undefined> {
     const known =
       this.#targets.get(record) ??
-      this.#verify(key, record).then(
-        (verified) => this.#targetsOf(key, verified),
+      this.#reader.verify(key, record).then(
+        (verified) => this.#reader.targetsOf(key, verified),
         () => undefined,
       );
     this.#targets.set(record, known);
@@ -264,7 +216,7 @@ export class Releases {
     const known = this.#active?.trusted.root.version ?? 0;
     // One by one: a page script can store more of them than a call takes arguments.
     if (![...roots.keys()].some((version) => version > known)) return;
-    this.#storedRoots = roots;
+    this.#reader.storedRoots = roots;
     this.#restored.clear();
     const checked = new Map<string, Release | undefined>();
     for (const release of [this.#active, this.#staged]) if (release) checked.set(release.id, await this.#again(release));
@@ -277,7 +229,7 @@ export class Releases {
   /** By the metadata alone: whether the manifest can be read is no question of trust. */
   async #again(release: Release): Promise<Release | undefined> {
     try {
-      return renewed(release, await this.#verify(release.key, release.record));
+      return renewed(release, await this.#reader.verify(release.key, release.record));
     } catch (error) {
       await this.#violations.record(error, 'storage');
       return undefined;

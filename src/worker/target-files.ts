@@ -1,8 +1,10 @@
 import { isIndexedByName, PACKS_FOLDER } from '../release/packs.js';
 import type { DocumentName } from '../store/store.js';
 import { checkFile, type TargetFile } from '../tuf/file.js';
+import { unlessRefused } from '../tuf/refresher.js';
 import { Targets } from '../tuf/targets.js';
-import { indexTargets, readBlock, type TargetsIndex } from '../tuf/targets-index.js';
+import { indexDocument, indexTargets, readBlock, type TargetsIndex } from '../tuf/targets-index.js';
+import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 
 /** Where a release's targets metadata is. What comes from there is believed once its hash is right. */
 export interface TargetDocuments {
@@ -184,17 +186,20 @@ export class TargetFiles {
  * The documents that a release is stored with.
  *
  * @param targets its targets metadata
- * @param index what the repository has as its index, verified
- * @returns them; with the index, and its blocks, if it vouches for what the targets metadata says
+ * @param metadata with the snapshot that lists it
+ * @returns them; with the index, and its blocks, if the snapshot has its signatures. It only makes a worker start faster, so one that is refused is as good
+ * as none
  */
 export async function documentsOf(
   targets: Targets,
-  index: TargetsIndex | undefined,
+  metadata: TrustedMetadata,
 ): Promise<{ readonly documents: ReadonlyMap<DocumentName, Uint8Array>; readonly index?: TargetsIndex }> {
   const documents = new Map<DocumentName, Uint8Array>([['targets', targets.bytes]]);
+  const { index: signatures } = metadata.listed('targets');
+  if (!signatures) return { documents };
+  const { signed, blocks } = await indexTargets(targets, isIndexedByName);
+  const index = await unlessRefused(() => metadata.verifyIndex(indexDocument(signed, signatures)));
   if (!index) return { documents };
-  const { content, blocks } = await indexTargets(targets, isIndexedByName);
-  if (!index.says(content)) return { documents };
   for (const [number, block] of blocks.entries()) documents.set(number, block);
   return { documents, index };
 }

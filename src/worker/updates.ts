@@ -54,7 +54,7 @@ export class Updates {
   #patience: Promise<unknown> | undefined;
   #activating: Promise<ReleaseSummary | undefined> | undefined;
   /** What the last activation left behind is being forgotten. Never rejects. */
-  #collecting: Promise<unknown> | undefined;
+  #collecting: Promise<unknown> = Promise.resolve();
   /** Why the last update failed, if it did. */
   #failure: VouchsafeError | undefined;
   /** Milliseconds since 1970: when the last update began. */
@@ -167,7 +167,7 @@ export class Updates {
   async activateForNavigation(extend: Extend): Promise<void> {
     if (this.#parts.releases.activation === 'prompt' && this.freshness() === 'fresh') return;
     await this.#activateOnce();
-    if (this.#collecting) extend(this.#collecting);
+    extend(this.#collecting);
   }
 
   /** Makes the staged release, if any, the active one, and forgets what is of no use then. One at a time; never rejects. */
@@ -258,7 +258,7 @@ export class Updates {
   }
 
   async #take(metadata: TrustedMetadata, lost: readonly Pass[]): Promise<UpdateResult> {
-    const { releases, files, announce, refresher } = this.#parts;
+    const { releases, files, announce } = this.#parts;
     const id = await releaseId(metadata);
     // Which release is staged and which active is only clear when none is on its way from one to the other, and what may be forgotten then is forgotten.
     await this.#activating;
@@ -274,7 +274,6 @@ export class Updates {
     if (renewed === 'staged' && releases.staged) return this.#staged(releases.staged);
     const { root: newest, targets: listing } = metadata;
     if (!listing) throw new VouchsafeError('not-found', 'A release needs all four top-level roles.');
-    const indexing = refresher().downloadIndex(metadata);
     const { consistentSnapshot } = newest;
     const arrived = await releaseOf({ metadata, newest, listing }, TargetFiles.of(listing.files), (file) =>
       files.read({ consistentSnapshot }, file),
@@ -284,7 +283,7 @@ export class Updates {
       if (file) chunksOf(arrived.manifest, file);
     }
     if (!arrived.manifest.tombstone) await this.#stageFiles(arrived);
-    const { documents, index } = await documentsOf(listing, await indexing);
+    const { documents, index } = await documentsOf(listing, metadata);
     const release = index ? indexed(arrived, index) : arrived;
     await this.#stock.makingRoom(() => releases.stage(release, documents));
     if (!releases.active || release.manifest.tombstone) return this.#activated(release);
@@ -310,19 +309,15 @@ export class Updates {
   }
 
   /**
-   * What the next life of the worker opens the active release with: it may not have been stored, the database may have been deleted since, or the index did not
-   * come with the release.
+   * What the next life of the worker opens the active release with: it may not have been stored, or the database may have been deleted since.
    */
   async #replaceDocuments(metadata: TrustedMetadata): Promise<void> {
-    const { releases, store, refresher } = this.#parts;
+    const { releases, store } = this.#parts;
     const { active } = releases;
     const { targets } = metadata;
     if (!active || !targets || store.kept === 'memory') return;
-    const hasIndex = active.record.index !== undefined || metadata.listed('targets').index === undefined;
-    const isStored = await store.hasDocument(active.key, 'targets');
-    if (isStored && hasIndex) return;
-    const { documents, index } = await documentsOf(targets, await refresher().downloadIndex(metadata));
-    if (isStored && !index) return;
+    if (await store.hasDocument(active.key, 'targets')) return;
+    const { documents, index } = await documentsOf(targets, metadata);
     await this.#stock.makingRoom(() => store.saveDocuments(active.key, documents));
     if (index) await releases.addIndex(active.id, index);
   }

@@ -10,8 +10,11 @@ import type { ReplyParts } from './replies.js';
 import { comparisonFor } from './report-only.js';
 import { routeRequest } from './route-request.js';
 import { answerOrRefuse, attend, lastResort } from './start.js';
+import { clientWatch } from './watch-clients.js';
 
 export type { WorkerConfig } from '../release/config.js';
+
+declare const self: ServiceWorkerGlobalScope;
 
 /** Vouchsafe inside a worker whose routes are Workbox's. */
 export interface VouchsafeForWorkbox {
@@ -33,6 +36,11 @@ export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
   // Other code of this worker may clone an answer, and still have to read what another reader is done with.
   const parts = partsOf(config, () => {});
   attend(parts);
+  const lookForPages = clientWatch(parts, self.clients);
+  const answerPage = async (event: FetchEvent): Promise<Response> => {
+    if (event.request.mode === 'navigate') event.waitUntil(lookForPages());
+    return answerOrRefuse(event, parts);
+  };
   /** What `verified` returned. */
   const checked = new WeakSet<Response>();
   const check = async (request: Request, response: Response, event: ExtendableEvent): Promise<Response> => {
@@ -45,8 +53,7 @@ export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
   return {
     handler: {
       // Workbox's window asks by message (CACHE_URLS): no request of a page, whose release would say what the answer has to be.
-      handle: async ({ event }) =>
-        event instanceof FetchEvent ? answerOrRefuse(event, parts).catch(lastResort) : Response.error(),
+      handle: async ({ event }) => (event instanceof FetchEvent ? answerPage(event).catch(lastResort) : Response.error()),
     },
     plugin: {
       // Before anything is asked for: said where the strategy is set up, and not when the worker is out.

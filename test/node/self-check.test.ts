@@ -8,7 +8,6 @@ import { FIRST_PACK, isIndexedByName } from '../../src/release/packs.js';
 import { nextRelease } from '../../src/repository/release.js';
 import { describe as describeBytes, type TargetFile } from '../../src/tuf/file.js';
 import { targetLocation } from '../../src/tuf/layout.js';
-import { indexName } from '../../src/tuf/targets-index.js';
 import { Workspace } from './workspace.js';
 
 /** Two releases: `out` holds the second, `old` the first. */
@@ -31,11 +30,8 @@ const releaseIn = async (workspace: Workspace, folder: string) => {
 const candidateIn = async (workspace: Workspace, folder: string): Promise<Candidate> => {
   const release = await releaseIn(workspace, folder);
   const targets: TargetFile[] = [...release.targets.files.values()];
-  const sha256 = release.snapshot.metaFile('targets').index ?? '';
-  const name = indexName(sha256);
-  const index = { name, sha256, bytes: await readFile(workspace.path(folder, 'vouchsafe/metadata', name)) };
   const root = await readFile(workspace.path('project/root/1.root.json'));
-  return { repository: workspace.path(folder, 'vouchsafe'), pending: new Map(), root, targets, index, changed: targets };
+  return { repository: workspace.path(folder, 'vouchsafe'), pending: new Map(), root, targets, changed: targets };
 };
 
 const check = (workspace: Workspace, candidate: Candidate, previous?: Awaited<ReturnType<typeof releaseIn>>): Promise<void> =>
@@ -90,12 +86,26 @@ describe('selfCheck', () => {
     const previous = await releaseIn(workspace, 'out');
     const signers = await loadSigners(await openProject(projectFolders(workspace.path('project')), workspace.now));
     const lives = expiry(undefined);
-    const { changed, index } = await nextRelease(previous, targets, signers, lives, workspace.now, undefined, isIndexedByName);
+    const { changed } = await nextRelease(previous, targets, signers, lives, workspace.now, undefined, isIndexedByName);
     for (const { name, bytes } of changed) await workspace.write('out/vouchsafe/metadata', { [name]: bytes });
     await workspace.write('out/vouchsafe/targets', { [targetLocation(pack, true)]: bytes });
-    await expect(check(workspace, { repository, ...right, targets, index, changed: [pack] })).rejects.toMatchObject({
+    await expect(check(workspace, { repository, ...right, targets, changed: [pack] })).rejects.toMatchObject({
       code: 'self-check',
       message: expect.stringContaining(FIRST_PACK),
+    });
+  });
+
+  test('an index must be the one that a worker makes: a worker goes without, and says nothing', async () => {
+    const workspace = await twoReleases();
+    const candidate = await candidateIn(workspace, 'out');
+    const previous = await releaseIn(workspace, 'out');
+    const signers = await loadSigners(await openProject(projectFolders(workspace.path('project')), workspace.now));
+    const all = () => true;
+    const { changed } = await nextRelease(previous, candidate.targets, signers, expiry(undefined), workspace.now, undefined, all);
+    for (const { name, bytes } of changed) await workspace.write('out/vouchsafe/metadata', { [name]: bytes });
+    await expect(check(workspace, candidate)).rejects.toMatchObject({
+      code: 'self-check',
+      message: expect.stringContaining('unsigned'),
     });
   });
 });

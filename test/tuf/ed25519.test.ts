@@ -208,6 +208,28 @@ describe('B2: points at the edge', () => {
     }
   });
 
+  test('WebKit, which crashes on long messages, is not asked about them; nor is it believed less than others on short ones', async () => {
+    const seed = generateSeed();
+    const key = await publicKeyOf(seed);
+    const verify = vi.spyOn(crypto.subtle, 'verify');
+    const chromium = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36';
+    const webkit = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605.1.15';
+    for (const [userAgent, length, isAsked] of [
+      [webkit, 65_534, true],
+      [webkit, 65_535, false],
+      [chromium, 65_535, true],
+    ] as const) {
+      vi.stubGlobal('navigator', { userAgent });
+      const message = new Uint8Array(length).fill(7);
+      const signature = await signEd25519(seed, message);
+      verify.mockClear();
+      expect(await verifyEd25519(key, signature, message)).toBe(true);
+      message[length - 1] = 8;
+      expect(await verifyEd25519(key, signature, message)).toBe(false);
+      expect(verify.mock.calls.length).toBe(isAsked ? 2 : 0);
+    }
+  });
+
   test('the engines agree on 200 signatures with one bit flipped', async () => {
     const seed = new Uint8Array(32).fill(7);
     const key = await publicKeyOf(seed);

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { isIndexedByName } from '../../src/release/packs.js';
 import { signMetadata } from '../../src/repository/sign.js';
-import { makeIndex } from '../../src/repository/targets-index.js';
+import { signIndex } from '../../src/repository/targets-index.js';
 import { describe as describeBytes } from '../../src/tuf/file.js';
-import type { JsonObject } from '../../src/tuf/json.js';
+import { type JsonObject, parseJson } from '../../src/tuf/json.js';
 import { Targets } from '../../src/tuf/targets.js';
-import { indexName, indexTargets, readBlock, TargetsIndex } from '../../src/tuf/targets-index.js';
+import { indexDocument, indexTargets, readBlock, TargetsIndex } from '../../src/tuf/targets-index.js';
 import type { TrustedMetadata } from '../../src/tuf/trusted-metadata.js';
 import { RepositorySimulator, signedPart, testSigner, utf8 } from '../repository-simulator.js';
 
@@ -35,15 +36,15 @@ beforeEach(async () => {
 });
 
 async function sign(change = {}, signers = repository.signers.targets): Promise<Uint8Array> {
-  const { bytes } = await makeIndex(targets, NAMED, signers);
-  return signMetadata({ ...signedPart(bytes), ...change }, signers);
+  const { signed } = await indexTargets(targets, NAMED);
+  return signMetadata({ ...signed, ...change }, signers);
 }
 
 /** What a client says of an index that the snapshot lists, whoever has signed the snapshot for that. */
 async function verdict(bytes: Uint8Array): Promise<TargetsIndex> {
   const { version, meta } = signedPart(repository.current('snapshot')) as { version: number; meta: { 'targets.json': JsonObject } };
-  const { hashes } = await describeBytes(bytes);
-  const listing = { 'targets.json': { ...meta['targets.json'], index_sha256: hashes.sha256 ?? '' } };
+  const { signatures } = parseJson(bytes) as { signatures?: JsonObject[] };
+  const listing = { 'targets.json': { ...meta['targets.json'], index_signatures: signatures ?? [] } };
   await repository.serve({ snapshot: await repository.forge('snapshot', { version: version + 1, meta: listing }) });
   trusted = await repository.client().refresh();
   return trusted.verifyIndex(bytes);
@@ -51,11 +52,12 @@ async function verdict(bytes: Uint8Array): Promise<TargetsIndex> {
 
 describe('the index of targets metadata', () => {
   it('has every file in the block that it says, and blocks that it has the hashes of', async () => {
-    const { bytes, name } = await makeIndex(targets, NAMED, repository.signers.targets);
-    const index = await trusted.verifyIndex(bytes);
-    expect(name).toBe(indexName((await describeBytes(bytes)).hashes.sha256 ?? ''));
-    const { content, blocks } = await indexTargets(targets, NAMED);
-    expect(index.says(content)).toBe(true);
+    const { index: signatures = new Map() } = trusted.listed('targets');
+    const { signed, blocks } = await indexTargets(targets, isIndexedByName);
+    const index = await trusted.verifyIndex(indexDocument(signed, signatures));
+    expect(await signIndex(targets, isIndexedByName, repository.signers.targets)).toEqual(
+      Array.from(signatures, ([keyid, sig]) => ({ keyid, sig })),
+    );
     expect(index.blocks).toBe(blocks.length);
     expect(blocks.length).toBeGreaterThan(10);
     const read = blocks.map(readBlock);
@@ -72,7 +74,7 @@ describe('the index of targets metadata', () => {
   it('grows with the root of the number of files', async () => {
     await repository.release(files(10_000));
     await trust();
-    const index = await trusted.verifyIndex((await makeIndex(targets, NAMED, repository.signers.targets)).bytes);
+    const index = await verdict(await sign());
     expect(index.blocks).toBeLessThanOrEqual(101);
     expect(index.bytes.length).toBeLessThan(20_000);
   });
@@ -80,7 +82,7 @@ describe('the index of targets metadata', () => {
   it('is none for a release without files', async () => {
     await repository.release({});
     await trust();
-    const index = await trusted.verifyIndex((await makeIndex(targets, NAMED, repository.signers.targets)).bytes);
+    const index = await verdict(await sign());
     expect([index.blocks, index.files, index.blockOf('x'), index.named.size]).toEqual([0, 0, 0, 0]);
   });
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -11,8 +11,7 @@ import { makeSmallRelease, shownBy, whole } from '../browser/small-app.js';
 import { expect, expectRefusalPage, openApp, proofOf, test } from './session.js';
 import type { Session } from './webdriver.js';
 
-// The main paths in WebKitGTK. The worker's store keeps bytes as ArrayBuffers, and all here is small: under WebDriver this engine stores no
-// Blobs, and its Ed25519 crashes on messages of 65,535 bytes and more.
+// The main paths in WebKitGTK. The worker's store keeps bytes as ArrayBuffers: under WebDriver this engine stores no Blobs.
 
 const titleOf = (session: Session): Promise<string> => session.evaluate(() => document.title);
 const releaseShown = (session: Session): Promise<string> =>
@@ -214,6 +213,27 @@ test('C6 data passes through a passthrough prefix; nothing that runs does', asyn
   expect(requestsPastTheWorker(site, since)).toEqual([]);
 });
 
+test('a release whose metadata is longer than what this engine’s Ed25519 survives is installed, and the next one', async ({
+  session,
+  publishSite,
+  folder,
+}) => {
+  const makeLong = async (name: string) => {
+    const directory = await makeSmallRelease(folder, name);
+    for (let i = 0; i < 600; i++) await writeFile(join(directory, `file-${i}.txt`), `${i}`);
+    return directory;
+  };
+  const site = await publishSite(await makeLong('one'));
+  expect((await readFile(join(site.out, 'vouchsafe/metadata/1.targets.json'))).length).toBeGreaterThan(70_000);
+  await openApp(session, site.url);
+  expect(await shownBy(session)).toEqual(whole('one'));
+  await site.publish(await makeLong('two'));
+  expect(await update(session)).toMatchObject({ outcome: 'staged' });
+  await session.reload();
+  expect(await shownBy(session)).toEqual(whole('two'));
+  expect(await violationsOf(session)).toEqual([]);
+});
+
 test('C5 media plays from verified ranges, and seeks', async ({ session, publishSite, folder }) => {
   const directory = await makeRelease(folder, 'media');
   await writeFile(join(directory, 'tone.wav'), minuteOfTone());
@@ -294,7 +314,7 @@ test('C12 the reset page obeys no script; nor does its button work in this engin
     form.submit();
   }, reset);
   await expect(async () => expect(await shown()).toEqual([reset, 'Reset this site'])).toPass({ timeout: 30_000 });
-  await session.goto(site.url);
+  await openApp(session, site.url);
   expect((await statusOf(session)).life).toBe(life);
 
   // Measured, so that it is noticed when it changes: from the sandbox of the page this engine sends the form past the worker, and nothing is reset.
@@ -302,7 +322,7 @@ test('C12 the reset page obeys no script; nor does its button work in this engin
   await session.goto(reset);
   await session.click('button');
   await expect.poll(() => requestsPastTheWorker(site, since)).toContain('/vouchsafe/reset');
-  await session.goto(site.url);
+  await openApp(session, site.url);
   expect(await proofOf(session)).toEqual(EVERYTHING);
   expect((await statusOf(session)).life).toBe(life);
 });

@@ -1,48 +1,33 @@
-import 'fake-indexeddb/auto';
-import { deleteDB } from 'idb';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Store } from '../../src/store/store.js';
-import { RepositorySimulator, START, testSigner } from '../repository-simulator.js';
-import { manifestWith, SCOPE, SimulatedBrowser } from './simulated-worker.js';
+import { testSigner } from '../repository-simulator.js';
+import { manifestWith, SCOPE, simulatedApp } from './simulated-worker.js';
 
-let repository: RepositorySimulator;
-let browser: SimulatedBrowser;
-
-const release = (text: string, changes = {}) =>
-  repository.release({ 'vouchsafe.json': manifestWith(changes), 'index.html': text, 'shared.js': 'shared' });
-
-beforeEach(async () => {
-  vi.useFakeTimers({ now: START, toFake: ['Date'] });
-  repository = await RepositorySimulator.create();
-  browser = new SimulatedBrowser(repository);
-  await release('one');
-});
-afterEach(async () => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-  vi.unstubAllGlobals();
-  await deleteDB(`vouchsafe ${SCOPE.href}`);
-});
+const app = simulatedApp();
+const { release } = app;
 
 describe('a retired release', () => {
   it('C14 goes at the first look after its last page has gone, but for the metadata by which its files are recognised', async () => {
     // Nothing in common.
     const publish = (name: string) =>
-      repository.release({ 'vouchsafe.json': manifestWith({ headers: [{ path: name, set: { a: name } }] }), 'index.html': name });
+      app.repository.release({
+        'vouchsafe.json': manifestWith({ headers: [{ path: name, set: { a: name } }] }),
+        'index.html': name,
+      });
     await publish('one');
-    const { releases, updates } = browser.start();
+    const { releases, updates } = app.browser.start();
     await updates.update();
     const { key: one = '' } = releases.active ?? {};
     const open = (id: string) =>
       releases.pins.pin({ resultingClientId: id, request: { mode: 'navigate', url: SCOPE.href } }, releases.active?.key ?? '');
-    browser.clients = [{ id: 'first', url: SCOPE.href }];
+    app.browser.clients = [{ id: 'first', url: SCOPE.href }];
     await open('first');
     await publish('two');
     await updates.update();
     await updates.activate();
     // The tab is loaded again.
     await open('second');
-    browser.clients = [{ id: 'second', url: SCOPE.href }];
+    app.browser.clients = [{ id: 'second', url: SCOPE.href }];
     const store = new Store(SCOPE.href);
     const { key: two = '' } = releases.active ?? {};
     const ofTwo = [...((await releases.active?.targets.all())?.values() ?? [])].map(({ hashes }) => hashes.sha256);
@@ -66,11 +51,11 @@ describe('a retired release', () => {
   });
 
   it('C14 two of them go but for the metadata of the last', async () => {
-    const { releases, updates } = browser.start();
+    const { releases, updates } = app.browser.start();
     await updates.update();
     for (const name of ['one', 'two', 'three']) {
       const id = `page of ${name}`;
-      browser.clients = [...browser.clients, { id, url: SCOPE.href }];
+      app.browser.clients = [...app.browser.clients, { id, url: SCOPE.href }];
       await releases.pins.pin(
         { resultingClientId: id, request: { mode: 'navigate', url: SCOPE.href } },
         releases.active?.key ?? '',
@@ -83,7 +68,7 @@ describe('a retired release', () => {
     const versions = async () =>
       [...(await new Store(SCOPE.href).loadState()).releases.keys()].map((key) => Number.parseInt(key, 10));
     expect(await versions()).toEqual([2, 3, 4]);
-    browser.clients = browser.clients.slice(-1);
+    app.browser.clients = app.browser.clients.slice(-1);
     vi.setSystemTime(Date.now() + 121_000);
     expect(await updates.update()).toEqual({ outcome: 'current' });
     expect(await versions()).toEqual([3, 4]);
@@ -106,14 +91,14 @@ describe('a release that becomes the active one', () => {
   }
 
   it('C14 while newer metadata of it comes is the active one alone, with that metadata, and is so once', async () => {
-    const { releases, updates } = browser.start();
+    const { releases, updates } = app.browser.start();
     await updates.update();
     await release('two');
     await updates.update();
     const goOn = heldActivation();
     // A page that opens makes it the active one; the update under way has begun to renew it.
     const activated = releases.activate();
-    await repository.publish();
+    await app.repository.publish();
     expect(await updates.update()).toMatchObject({ outcome: 'staged' });
     const { version = 0 } = releases.staged?.trusted.timestamp ?? {};
     goOn();
@@ -122,7 +107,7 @@ describe('a release that becomes the active one', () => {
     expect(releases.staged).toBeUndefined();
 
     const key = releases.active?.key ?? '';
-    browser.clients = [{ id: 'tab', url: SCOPE.href }];
+    app.browser.clients = [{ id: 'tab', url: SCOPE.href }];
     await releases.pins.pin({ resultingClientId: 'tab', request: { mode: 'navigate', url: SCOPE.href } }, key);
     await updates.activate();
     await releases.collect();
@@ -130,12 +115,12 @@ describe('a release that becomes the active one', () => {
   });
 
   it('does so for a page that opens while nobody can say yet what may be forgotten, and it is forgotten in the end', async () => {
-    const { updates } = browser.start();
+    const { updates } = app.browser.start();
     await updates.update();
     await release('two');
     await updates.update();
     // The stored targets metadata is lost, and the server keeps silent about it for a while.
-    const life = browser.start();
+    const life = app.browser.start();
     await life.releases.open();
     const two = life.releases.staged?.id;
     const { loadDocument } = Store.prototype;
@@ -146,9 +131,9 @@ describe('a release that becomes the active one', () => {
     const silence = new Promise<void>((resolve) => {
       speak = resolve;
     });
-    repository.answer = (path) =>
+    app.repository.answer = (path) =>
       path.endsWith('.targets.json')
-        ? silence.then(() => new Response(repository.files.get(path)?.slice() ?? null, { status: 200 }))
+        ? silence.then(() => new Response(app.repository.files.get(path)?.slice() ?? null, { status: 200 }))
         : undefined;
     const keep = vi.spyOn(Store.prototype, 'keepFiles');
     const extended: Promise<unknown>[] = [];
@@ -161,7 +146,7 @@ describe('a release that becomes the active one', () => {
   });
 
   it('C7 takes the place of another one that a page script has stored under its key, which does not run', async () => {
-    const { updates } = browser.start();
+    const { updates } = app.browser.start();
     await updates.update();
     await release('two');
     await updates.update();
@@ -171,7 +156,7 @@ describe('a release that becomes the active one', () => {
     const [older] = [...records].filter(([key]) => key !== active).map(([, record]) => record);
     if (!older) throw new Error('no older release');
     await store.saveRelease(active, older);
-    const life = browser.start();
+    const life = app.browser.start();
     await life.releases.open();
     expect(life.releases.active).toBeUndefined();
     expect(await life.updates.update()).toMatchObject({ outcome: 'activated', release: { id: active } });
@@ -180,12 +165,12 @@ describe('a release that becomes the active one', () => {
   });
 
   it('A14 while a new root takes its keys back does not run', async () => {
-    const { releases, updates } = browser.start();
+    const { releases, updates } = app.browser.start();
     await updates.update();
     await release('two');
     await updates.update();
-    await repository.rotate({ targets: [await testSigner(90)] });
-    await new Store(SCOPE.href).saveRoot(2, repository.root, []);
+    await app.repository.rotate({ targets: [await testSigner(90)] });
+    await new Store(SCOPE.href).saveRoot(2, app.repository.root, []);
     const goOn = heldActivation();
     const activated = releases.activate();
     await releases.checkAgain();
@@ -195,13 +180,13 @@ describe('a release that becomes the active one', () => {
   });
 
   it('A14 while the check against a new root is under way stays the active one', async () => {
-    const { releases, updates } = browser.start();
+    const { releases, updates } = app.browser.start();
     await updates.update();
     await release('two');
     await updates.update();
     const two = releases.staged?.id;
-    await repository.rotate({ timestamp: [await testSigner(90)] });
-    await new Store(SCOPE.href).saveRoot(2, repository.root, []);
+    await app.repository.rotate({ timestamp: [await testSigner(90)] });
+    await new Store(SCOPE.href).saveRoot(2, app.repository.root, []);
     // The signature that is checked last is checked when the other release is the active one.
     const { verify } = crypto.subtle;
     let first: Promise<unknown> | undefined;

@@ -10,6 +10,8 @@ const seed = new Uint8Array(32).fill(5);
 const message = utf8('signed');
 const signed = async () => [await publicKeyOf(seed), await signEd25519(seed, message), message] as const;
 
+const WEBKIT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605.1.15';
+
 /** What the server has under the script's name, as a function that runs it. */
 let script: () => void;
 const importScripts = vi.fn((_url: string) => script());
@@ -42,6 +44,12 @@ describe('installEd25519', () => {
 
   it('also where Ed25519 fails for any other reason', async () => {
     vi.spyOn(crypto.subtle, 'importKey').mockRejectedValue(new DOMException('not by policy', 'OperationError'));
+    await installEd25519();
+    expect(importScripts).toHaveBeenCalledTimes(1);
+  });
+
+  it('imports the script in WebKit, which crashes on long messages', async () => {
+    vi.stubGlobal('navigator', { userAgent: WEBKIT });
     await installEd25519();
     expect(importScripts).toHaveBeenCalledTimes(1);
   });

@@ -1,36 +1,21 @@
-import 'fake-indexeddb/auto';
-import { deleteDB } from 'idb';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Store } from '../../src/store/store.js';
 import { VouchsafeError } from '../../src/tuf/errors.js';
 import type { Release } from '../../src/worker/release.js';
 import type { Updates } from '../../src/worker/updates.js';
-import { EXPIRY, RepositorySimulator, START, testSigner } from '../repository-simulator.js';
-import { manifestWith, SCOPE, SimulatedBrowser } from './simulated-worker.js';
+import { EXPIRY, START, testSigner } from '../repository-simulator.js';
+import { manifestWith, SCOPE, simulatedApp } from './simulated-worker.js';
 
 // What fails, looked for by a clock that the test has in hand.
-let repository: RepositorySimulator;
-let browser: SimulatedBrowser;
+const app = simulatedApp();
+const { release } = app;
 
-const release = (text: string) =>
-  repository.release({ 'vouchsafe.json': manifestWith(), 'index.html': text, 'shared.js': 'shared' });
-
-beforeEach(async () => {
-  vi.useFakeTimers({ now: START, toFake: ['Date'] });
+beforeEach(() => {
   vi.spyOn(Math, 'random').mockReturnValue(0.5);
-  repository = await RepositorySimulator.create();
-  browser = new SimulatedBrowser(repository);
-  await release('one');
-});
-afterEach(async () => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-  vi.unstubAllGlobals();
-  await deleteDB(`vouchsafe ${SCOPE.href}`);
 });
 
 describe('after a look that failed', () => {
-  const looksAsked = () => repository.requests.filter((path) => path.endsWith('.root.json')).length;
+  const looksAsked = () => app.repository.requests.filter((path) => path.endsWith('.root.json')).length;
   /** Looks as a page does each second, and says after how many seconds the repository was asked. */
   async function lookEachSecond(updates: Updates, seconds: number): Promise<number[]> {
     const asked: number[] = [];
@@ -44,31 +29,31 @@ describe('after a look that failed', () => {
   }
 
   it('the next one waits twice as long each time, whoever asks is not kept waiting, and one that succeeds ends it', async () => {
-    const { updates, violations } = browser.start();
+    const { updates, violations } = app.browser.start();
     await updates.update();
     await release('two');
-    repository.answer = (path) => (path.includes('index.html') ? new Response(null, { status: 503 }) : undefined);
+    app.repository.answer = (path) => (path.includes('index.html') ? new Response(null, { status: 503 }) : undefined);
     expect(await lookEachSecond(updates, 160)).toEqual([10, 30, 70, 150]);
     expect(await violations.list()).toHaveLength(4);
     expect(await updates.update()).toMatchObject({ outcome: 'failed' });
-    repository.answer = undefined;
+    app.repository.answer = undefined;
     expect(await lookEachSecond(updates, 330)).toEqual([320, 330]);
   });
 
   it('without a network the next one is not put off', async () => {
-    const { updates } = browser.start();
+    const { updates } = app.browser.start();
     await updates.update();
-    repository.answer = () => Promise.reject(new TypeError('Failed to fetch'));
-    browser.isOnline = false;
+    app.repository.answer = () => Promise.reject(new TypeError('Failed to fetch'));
+    app.browser.isOnline = false;
     expect(await lookEachSecond(updates, 45)).toEqual([10, 20, 30, 40]);
-    browser.isOnline = true;
+    app.browser.isOnline = true;
     expect(await lookEachSecond(updates, 40)).toEqual([5, 25]);
   });
 
   it('C15 a release that has expired is looked for each time', async () => {
-    const { updates } = browser.start();
+    const { updates } = app.browser.start();
     await updates.update();
-    repository.answer = () => new Response(null, { status: 503 });
+    app.repository.answer = () => new Response(null, { status: 503 });
     vi.setSystemTime(START + EXPIRY.timestamp * 1000);
     expect(await lookEachSecond(updates, 5)).toEqual([1, 2, 3, 4, 5]);
     expect(updates.freshness()).toBe('stale');
@@ -93,13 +78,13 @@ describe('once what runs has expired', () => {
     ['frozen', 'expired', 'the same timestamp again', undefined],
     ['frozen', 'rollback', 'an older timestamp', timestamp(() => older)],
   ] as const)('A7 C15 it is %s after %s: %s', async (freshness, code, _, answer) => {
-    const { updates, releases } = browser.start();
-    older = repository.files.get('/metadata/timestamp.json');
+    const { updates, releases } = app.browser.start();
+    older = app.repository.files.get('/metadata/timestamp.json');
     await release('two');
     await updates.update();
-    forged = await repository.forge('timestamp', { version: 9, expires: '2031-01-01T00:00:00Z' }, [await testSigner(99)]);
+    forged = await app.repository.forge('timestamp', { version: 9, expires: '2031-01-01T00:00:00Z' }, [await testSigner(99)]);
     vi.setSystemTime(EXPIRED);
-    repository.answer = answer as typeof repository.answer;
+    app.repository.answer = answer as typeof app.repository.answer;
     expect(await updates.update()).toMatchObject({ outcome: 'failed', refusal: { code }, freshness });
     // The allowance is a minute.
     vi.setSystemTime(EXPIRED + 60_000);
@@ -113,17 +98,18 @@ describe('once what runs has expired', () => {
 
 describe('what is optional and does not come', () => {
   const OPTIONAL = { ...JSON.parse(manifestWith()), files: [{ path: 'film.bin', optional: true }] };
-  const publish = () => repository.release({ 'vouchsafe.json': JSON.stringify(OPTIONAL), 'index.html': 'two', 'film.bin': 'film' });
-  const films = () => repository.requests.filter((path) => path.endsWith('film.bin')).length;
+  const publish = () =>
+    app.repository.release({ 'vouchsafe.json': JSON.stringify(OPTIONAL), 'index.html': 'two', 'film.bin': 'film' });
+  const films = () => app.repository.requests.filter((path) => path.endsWith('film.bin')).length;
   /** @returns how often it was asked for in each of some looks, ten seconds apart */
   async function looks(updates: Updates, count: number): Promise<number[]> {
     const asked: number[] = [];
     for (let look = 0; look < count; look++) {
       vi.setSystemTime(Date.now() + 10_000);
       const before = films();
-      const timestamps = repository.requests.length;
+      const timestamps = app.repository.requests.length;
       await updates.look();
-      expect(repository.requests.length).toBeGreaterThan(timestamps);
+      expect(app.repository.requests.length).toBeGreaterThan(timestamps);
       asked.push(films() - before);
     }
     return asked;
@@ -131,8 +117,8 @@ describe('what is optional and does not come', () => {
 
   it('is asked for and reported less and less often, at once when somebody asks, and comes when it is there', async () => {
     await publish();
-    repository.answer = (path) => (path.endsWith('film.bin') ? new Response(null, { status: 404 }) : undefined);
-    const { updates, violations } = browser.start();
+    app.repository.answer = (path) => (path.endsWith('film.bin') ? new Response(null, { status: 404 }) : undefined);
+    const { updates, violations } = app.browser.start();
     await updates.update();
     const each = films();
     const pattern = await looks(updates, 16);
@@ -140,7 +126,7 @@ describe('what is optional and does not come', () => {
     expect(await violations.list()).toHaveLength(4);
     await updates.update();
     expect(await violations.list()).toHaveLength(5);
-    repository.answer = undefined;
+    app.repository.answer = undefined;
     await updates.update();
     expect(await looks(updates, 2)).toEqual([0, 0]);
     expect((await new Store(SCOPE.href).storedHashes()).size).toBe(3);
@@ -148,7 +134,7 @@ describe('what is optional and does not come', () => {
 
   it('C8 for want of room is not asked for again in this life of the worker, and nothing is given away for it', async () => {
     await publish();
-    const { updates, releases, violations } = browser.start();
+    const { updates, releases, violations } = app.browser.start();
     const { saveFiles } = Store.prototype;
     const full = vi.spyOn(Store.prototype, 'saveFiles').mockImplementation(async function (this: Store, pack) {
       if ([...pack.values()].some((bytes) => new TextDecoder().decode(bytes) === 'film')) {
@@ -168,14 +154,14 @@ describe('what is optional and does not come', () => {
 
     // Another life tries it again, and finds room.
     full.mockRestore();
-    const later = browser.start();
+    const later = app.browser.start();
     await later.updates.look();
     expect(await new Store(SCOPE.href).storedHashes()).toContain((await releases.active?.targets.find('film.bin'))?.hashes.sha256);
   });
 
   it('C8 is left alone once it was given away for what is required', async () => {
     await publish();
-    const { updates, releases, violations } = browser.start();
+    const { updates, releases, violations } = app.browser.start();
     await updates.update();
     const hashOf = async (path: string) => (await releases.active?.targets.find(path))?.hashes.sha256 ?? '';
     const { setTimeout: later } = globalThis;

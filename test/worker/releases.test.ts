@@ -1,59 +1,44 @@
-import 'fake-indexeddb/auto';
-import { deleteDB, openDB } from 'idb';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { signMetadata } from '../../src/repository/sign.js';
+import { openDB } from 'idb';
+import { describe, expect, it, vi } from 'vitest';
+import { isIndexedByName } from '../../src/release/packs.js';
+import { signIndex } from '../../src/repository/targets-index.js';
 import { Store } from '../../src/store/store.js';
-import type { JsonObject } from '../../src/tuf/json.js';
+import type { JsonObject, JsonValue } from '../../src/tuf/json.js';
+import { Targets } from '../../src/tuf/targets.js';
 import { answer } from '../../src/worker/answerer.js';
-import { RepositorySimulator, START } from '../repository-simulator.js';
-import { fetchEvent, manifestWith, SCOPE, SimulatedBrowser } from './simulated-worker.js';
+import { signedPart } from '../repository-simulator.js';
+import { fetchEvent, manifestWith, SCOPE, simulatedApp } from './simulated-worker.js';
 
-let repository: RepositorySimulator;
-let browser: SimulatedBrowser;
-
-const release = (text: string, changes = {}) =>
-  repository.release({ 'vouchsafe.json': manifestWith(changes), 'index.html': text, 'shared.js': 'shared' });
-
-beforeEach(async () => {
-  vi.useFakeTimers({ now: START, toFake: ['Date'] });
-  repository = await RepositorySimulator.create();
-  browser = new SimulatedBrowser(repository);
-  await release('one');
-});
-afterEach(async () => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-  vi.unstubAllGlobals();
-  await deleteDB(`vouchsafe ${SCOPE.href}`);
-});
+const app = simulatedApp();
+const { release } = app;
 
 describe('C7 what is stored', () => {
   it('does not stand the worker down: a tombstone is believed when the repository says so now', async () => {
-    const { updates } = browser.start();
+    const { updates } = app.browser.start();
     await updates.update();
     await release('plain', { tombstone: true });
     // What the worker would have deleted, a page script has kept and puts back.
     vi.spyOn(Store.prototype, 'clear').mockResolvedValueOnce();
     expect(await updates.update()).toMatchObject({ outcome: 'activated' });
-    expect(browser.unregister).toHaveBeenCalledTimes(1);
+    expect(app.browser.unregister).toHaveBeenCalledTimes(1);
     await release('back again');
 
-    const { releases, updates: later, violations } = browser.start();
+    const { releases, updates: later, violations } = app.browser.start();
     await releases.open();
     expect([releases.active, releases.staged]).toEqual([undefined, undefined]);
     expect(await later.update()).toMatchObject({ outcome: 'activated' });
     expect(releases.active?.trusted.snapshot.version).toBe(4);
     expect(await violations.list()).toEqual([]);
-    expect(browser.unregister).toHaveBeenCalledTimes(1);
+    expect(app.browser.unregister).toHaveBeenCalledTimes(1);
   });
 
   it('may be 200,000 forged roots: no more of them are looked at than there are true ones, and the release stays', async () => {
-    const { releases, updates, violations } = browser.start();
+    const { releases, updates, violations } = app.browser.start();
     await updates.update();
     const active = releases.active?.id;
     const state = await new Store(SCOPE.href).loadState();
     const roots = new Map(state.roots);
-    for (let version = 2; version <= 200_000; version++) roots.set(version, repository.root);
+    for (let version = 2; version <= 200_000; version++) roots.set(version, app.repository.root);
     const looked = vi.spyOn(roots, 'get');
     vi.spyOn(Store.prototype, 'loadState').mockResolvedValue({ ...state, roots });
     await releases.checkAgain();
@@ -67,7 +52,7 @@ describe('C7 what is stored', () => {
 describe('a worker that starts', () => {
   const openedFor = async (path: string) => {
     const loadDocument = vi.spyOn(Store.prototype, 'loadDocument');
-    const parts = browser.start();
+    const parts = app.browser.start();
     await parts.releases.open();
     const { event, done } = fetchEvent(path);
     const body = await (await answer(event, parts)).text();
@@ -78,48 +63,46 @@ describe('a worker that starts', () => {
   it('opens its release by the signed index, and reads one block for a page’s files', async () => {
     const many = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`data/${i}.txt`, `${i}`]));
     const onDemand = manifestWith({ files: [{ path: 'data/**', keep: 'on-demand' }] });
-    await repository.release({ 'vouchsafe.json': onDemand, 'index.html': 'page', 'shared.js': 'shared', ...many });
-    await browser.start().updates.update();
+    await app.repository.release({ 'vouchsafe.json': onDemand, 'index.html': 'page', 'shared.js': 'shared', ...many });
+    await app.browser.start().updates.update();
     expect(await openedFor('shared.js')).toEqual({ body: 'shared', read: [7], violations: [] });
   });
 
+  /** Has the snapshot say something else about the index. */
+  async function listIndex(signatures: JsonValue | undefined): Promise<void> {
+    const { version, meta } = signedPart(app.repository.current('snapshot')) as {
+      version: number;
+      meta: { 'targets.json': JsonObject };
+    };
+    const { index_signatures: _, ...entry } = meta['targets.json'];
+    const listing = { 'targets.json': { ...entry, ...(signatures && { index_signatures: signatures }) } };
+    await app.repository.serve({ snapshot: await app.repository.forge('snapshot', { version: version + 1, meta: listing }) });
+  }
+
   it('opens it by the whole targets metadata where the repository has no index', async () => {
-    repository.answer = (path) => (path.includes('/indexes/') ? new Response(null, { status: 404 }) : undefined);
-    await browser.start().updates.update();
+    await listIndex(undefined);
+    await app.browser.start().updates.update();
     expect(await openedFor('shared.js')).toEqual({ body: 'shared', read: ['targets'], violations: [] });
   });
 
   it('C8 finds what it opens its release with, although that was deleted while an earlier one ran', async () => {
-    const { updates } = browser.start();
+    const { updates } = app.browser.start();
     await updates.update();
     const page = await openDB(`vouchsafe ${SCOPE.href}`);
     await page.clear('documents');
     page.close();
     // A look that finds nothing new is enough.
     expect(await updates.update()).toEqual({ outcome: 'current' });
-    repository.answer = () => {
+    app.repository.answer = () => {
       throw new TypeError('offline');
     };
     expect(await openedFor('shared.js')).toEqual({ body: 'shared', read: [0], violations: [] });
   });
 
-  it('asks again for an index that did not come with the release', async () => {
-    repository.answer = (path) => (path.includes('/indexes/') ? new Response(null, { status: 500 }) : undefined);
-    const { updates } = browser.start();
-    await updates.update();
-    repository.answer = undefined;
-    await updates.update();
-    expect(await openedFor('shared.js')).toEqual({ body: 'shared', read: [0], violations: [] });
-    repository.requests.length = 0;
-    await updates.update();
-    expect(repository.requests.filter((path) => path.includes('/indexes/'))).toEqual([]);
-  });
-
-  it('A10 whose server has an index that other keys have signed goes by the targets metadata', async () => {
-    const name = [...repository.files.keys()].filter((path) => path.includes('/indexes/')).at(-1) ?? '';
-    const { signed } = JSON.parse(new TextDecoder().decode(repository.files.get(name))) as { signed: JsonObject };
-    repository.files.set(name, await signMetadata(signed, repository.signers.snapshot));
-    await browser.start().updates.update();
+  it('A10 goes by the targets metadata where other keys have signed the index', async () => {
+    const targets = new Targets(app.repository.current('targets'));
+    await listIndex(await signIndex(targets, isIndexedByName, app.repository.signers.snapshot));
+    await app.browser.start().updates.update();
     expect(await openedFor('shared.js')).toMatchObject({ body: 'shared', read: ['targets'] });
   });
 });
@@ -129,17 +112,17 @@ describe('a release that a page stays on', () => {
 
   /** A page on the first release, the second one active, and a worker that has just started. */
   async function withPinned() {
-    const { releases, updates } = browser.start();
+    const { releases, updates } = app.browser.start();
     await updates.update();
     const first = releases.active;
-    browser.clients = [{ id: 'tab', url: SCOPE.href }];
+    app.browser.clients = [{ id: 'tab', url: SCOPE.href }];
     await releases.pins.pin({ resultingClientId: 'tab', request: { mode: 'navigate', url: SCOPE.href } }, first?.key ?? '');
     // Another manifest: it has to be read anew.
     await release('two', { offline_seconds: 61 });
     await updates.update();
     await updates.activate();
     const hashOf = async (path: string) => (await first?.targets.find(path))?.hashes.sha256 ?? '';
-    const { releases: later, violations } = browser.start();
+    const { releases: later, violations } = app.browser.start();
     await later.open();
     expect(later.active?.id).not.toBe(first?.id);
     return { first, releases: later, violations, manifest: await hashOf('vouchsafe.json'), page: await hashOf('index.html') };
@@ -151,7 +134,7 @@ describe('a release that a page stays on', () => {
     const unreadable = vi.spyOn(Store.prototype, 'loadFile').mockImplementation(function (this: Store, hash) {
       return hash === manifest ? Promise.resolve(undefined) : loadFile.call(this, hash);
     });
-    repository.answer = (path) => (path.includes(manifest) ? new Response(null, { status: 500 }) : undefined);
+    app.repository.answer = (path) => (path.includes(manifest) ? new Response(null, { status: 500 }) : undefined);
     const keepFiles = vi.spyOn(Store.prototype, 'keepFiles');
     for (let time = 0; time < 2; time++) {
       await expect(releases.ofRequest(tab, async () => true)).rejects.toMatchObject({ code: 'storage' });
@@ -160,7 +143,7 @@ describe('a release that a page stays on', () => {
     // Nobody can say which files those are.
     expect(keepFiles).not.toHaveBeenCalled();
     expect(await violations.list()).toMatchObject([{ code: 'unreachable', during: 'storage' }]);
-    repository.answer = undefined;
+    app.repository.answer = undefined;
     expect((await releases.ofRequest(tab, async () => true))?.id).toBe(first?.id);
     unreadable.mockRestore();
     await releases.collect();
@@ -183,25 +166,25 @@ describe('no store', () => {
       throw new DOMException('no', 'SecurityError');
     });
     const asked = () =>
-      repository.requests.filter((path) => path.startsWith('/targets/')).map((path) => path.replace(/^.*\/\w+\./, ''));
-    const { releases, updates, files } = browser.start();
+      app.repository.requests.filter((path) => path.startsWith('/targets/')).map((path) => path.replace(/^.*\/\w+\./, ''));
+    const { releases, updates, files } = app.browser.start();
     expect(await updates.update()).toMatchObject({ outcome: 'activated' });
     expect(asked()).toEqual(['vouchsafe.json']);
     const file = await releases.active?.targets.find('shared.js');
     if (!releases.active || !file) throw new Error('no release');
     expect(new TextDecoder().decode(await files.read(releases.active, file))).toBe('shared');
-    repository.answer = (path) => (path.endsWith('shared.js') ? new Response('altered') : undefined);
+    app.repository.answer = (path) => (path.endsWith('shared.js') ? new Response('altered') : undefined);
     await expect(files.read(releases.active, file)).rejects.toMatchObject({ code: 'mismatch' });
-    repository.answer = undefined;
+    app.repository.answer = undefined;
     await release('two');
-    repository.requests.length = 0;
+    app.repository.requests.length = 0;
     // The database may be back when it runs.
     expect(await updates.update()).toMatchObject({ outcome: 'staged' });
     expect(new Set(asked())).toEqual(new Set(['index.html', 'shared.js', 'vouchsafe.json']));
   });
 
   it('C14 that is not known is the one that answers first, for all that comes, in later lives too', async () => {
-    const { releases, updates } = browser.start();
+    const { releases, updates } = app.browser.start();
     await updates.update();
     const first = releases.active?.id;
     // Refused, it may be of any release.
@@ -210,10 +193,10 @@ describe('no store', () => {
     expect((await releases.ofRequest(lost, async () => true))?.id).toBe(first);
     await release('two');
     await updates.update();
-    browser.clients = ['lost', 'elsewhere'].map((id) => ({ id, url: SCOPE.href }));
+    app.browser.clients = ['lost', 'elsewhere'].map((id) => ({ id, url: SCOPE.href }));
     await updates.activate();
     const second = releases.active?.id;
-    for (const { releases: life } of [{ releases }, browser.start()]) {
+    for (const { releases: life } of [{ releases }, app.browser.start()]) {
       await life.open();
       expect((await life.ofRequest(lost, async () => true))?.id).toBe(first);
       expect((await life.ofRequest({ ...lost, clientId: 'elsewhere' }, async () => true))?.id).toBe(second);
@@ -221,7 +204,7 @@ describe('no store', () => {
   });
 
   it('C14 two requests that a page makes at once while the next release becomes active are answered from one', async () => {
-    const { releases, updates } = browser.start();
+    const { releases, updates } = app.browser.start();
     await updates.update();
     await release('two');
     await updates.update();
@@ -247,13 +230,13 @@ describe('no store', () => {
 
 describe('a store that comes back', () => {
   it('C8 is read then: a worker that began without it finds its release', async () => {
-    await browser.start().updates.update();
-    const { releases } = browser.start();
+    await app.browser.start().updates.update();
+    const { releases } = app.browser.start();
     const { open } = indexedDB;
     vi.spyOn(indexedDB, 'open').mockImplementation(() => {
       throw new DOMException('no', 'SecurityError');
     });
-    repository.answer = () => {
+    app.repository.answer = () => {
       throw new TypeError('offline');
     };
     await releases.open();
@@ -270,11 +253,11 @@ describe('a store that comes back', () => {
 
 describe('no room', () => {
   it('C8 C14 to say which release is active: the one that pages are on is kept, also for the next life', async () => {
-    const { releases, updates } = browser.start();
+    const { releases, updates } = app.browser.start();
     await updates.update();
     const before = releases.active?.key ?? '';
     const { event } = fetchEvent('', { mode: 'navigate', destination: 'document' });
-    browser.clients = [{ id: 'tab', url: SCOPE.href }];
+    app.browser.clients = [{ id: 'tab', url: SCOPE.href }];
     await releases.pins.pin(Object.assign(event, { resultingClientId: 'tab' }), before);
     await release('two');
     expect(await updates.update()).toMatchObject({ outcome: 'staged' });
@@ -292,13 +275,13 @@ describe('no room', () => {
     });
     expect(await updates.activate()).toMatchObject({ id: releases.active?.id });
     expect(releases.active?.key).not.toBe(before);
-    const life = browser.start();
+    const life = app.browser.start();
     await life.releases.open();
     expect(await life.releases.get(before)).toMatchObject({ key: before });
   });
 
   it('C9 an update and a navigation that activate at once make one release active, and the other one the one before', async () => {
-    const { releases, updates } = browser.start();
+    const { releases, updates } = app.browser.start();
     await updates.update();
     const before = releases.active?.id;
     await release('two');
@@ -311,7 +294,7 @@ describe('no room', () => {
   });
 
   it('C8 for new metadata: files that no page needs make room, and it is saved', async () => {
-    const { releases, updates } = browser.start();
+    const { releases, updates } = app.browser.start();
     await updates.update();
     const { put } = IDBObjectStore.prototype;
     let isFull = true;
@@ -334,9 +317,9 @@ describe('no room', () => {
       later(work, wait === 8_000 ? 0 : wait)) as typeof setTimeout);
     expect(await updates.update()).toMatchObject({ outcome: 'staged' });
     expect(collected.mock.calls[0]).toEqual([true]);
-    const life = browser.start();
+    const life = app.browser.start();
     await life.releases.open();
     expect(life.releases.staged?.trusted.snapshot.version).toBe(3);
-    expect(await new Store(SCOPE.href).loadRole('timestamp')).toEqual(repository.current('timestamp'));
+    expect(await new Store(SCOPE.href).loadRole('timestamp')).toEqual(app.repository.current('timestamp'));
   });
 });

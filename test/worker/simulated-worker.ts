@@ -1,9 +1,11 @@
-import { vi } from 'vitest';
+import 'fake-indexeddb/auto';
+import { deleteDB } from 'idb';
+import { afterEach, beforeEach, vi } from 'vitest';
 import type { WorkerConfig } from '../../src/release/config.js';
 import type { answer } from '../../src/worker/answerer.js';
 import { partsOf } from '../../src/worker/parts.js';
 import type { ReplyParts } from '../../src/worker/replies.js';
-import type { RepositorySimulator } from '../repository-simulator.js';
+import { RepositorySimulator, START } from '../repository-simulator.js';
 
 /** Where the worker and the repository are. */
 export const SCOPE = new URL('https://repository.test/');
@@ -72,6 +74,44 @@ export class SimulatedBrowser {
     this.startLife();
     return partsOf(this.config(more), () => {});
   }
+}
+
+/** An app that has been released once, in a browser that does not know it yet. */
+export interface SimulatedApp {
+  readonly repository: RepositorySimulator;
+  readonly browser: SimulatedBrowser;
+  /** Publishes the next release. @param text of its page @param changes to its release manifest */
+  release(text: string, changes?: object): Promise<void>;
+}
+
+/** Makes an app for each test of a file, by the clock of the simulator, which stands still. */
+export function simulatedApp(): SimulatedApp {
+  let repository: RepositorySimulator;
+  let browser: SimulatedBrowser;
+  const release = async (text: string, changes: object = {}): Promise<void> => {
+    await repository.release({ 'vouchsafe.json': manifestWith(changes), 'index.html': text, 'shared.js': 'shared' });
+  };
+  beforeEach(async () => {
+    vi.useFakeTimers({ now: START, toFake: ['Date'] });
+    repository = await RepositorySimulator.create();
+    browser = new SimulatedBrowser(repository);
+    await release('one');
+  });
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+    await deleteDB(`vouchsafe ${SCOPE.href}`);
+  });
+  return {
+    get repository() {
+      return repository;
+    },
+    get browser() {
+      return browser;
+    },
+    release,
+  };
 }
 
 /** The worker's event; the name is in another library of types than that of the tests. */

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { signMetadata } from '../../src/repository/sign.js';
-import { makeIndex } from '../../src/repository/targets-index.js';
+import { signIndex } from '../../src/repository/targets-index.js';
 import type { DocumentName } from '../../src/store/store.js';
 import { VouchsafeError } from '../../src/tuf/errors.js';
+import type { JsonObject } from '../../src/tuf/json.js';
 import { Targets } from '../../src/tuf/targets.js';
 import { TargetsIndex } from '../../src/tuf/targets-index.js';
 import { documentsOf, TargetFiles } from '../../src/worker/target-files.js';
@@ -23,8 +23,7 @@ beforeEach(async () => {
   await repository.release(Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`assets/${i}.js`, `${i}`])));
   const trusted = await repository.client().refresh();
   targets = new Targets(repository.current('targets'));
-  const name = [...repository.files.keys()].filter((path) => path.includes('/indexes/')).at(-1) ?? '';
-  const made = await documentsOf(targets, await trusted.verifyIndex(repository.files.get(name) ?? new Uint8Array()));
+  const made = await documentsOf(targets, trusted);
   if (!made.index) throw new Error('no index');
   index = made.index;
   stored = new Map(made.documents);
@@ -120,21 +119,22 @@ describe('C7 a page script that writes into the documents', () => {
   });
 });
 
-describe('an index that does not say what the targets metadata says', () => {
-  it('is not used, whoever signed it', async () => {
+describe('the documents of a release', () => {
+  it('are the whole targets metadata alone where the snapshot has no signatures of its index, or of another one', async () => {
     const repository = await RepositorySimulator.create();
     await repository.release({ 'a.js': 'a', 'b.js': 'b' });
+    const { meta } = signedPart(repository.current('snapshot')) as { meta: { 'targets.json': JsonObject } };
     const current = new Targets(repository.current('targets'));
-    const { bytes } = await makeIndex(current, (path) => path === 'vouchsafe.json', repository.signers.targets);
-    for (const change of [
-      { sha256: '0'.repeat(64) },
-      { files: 3 },
-      { first: ['b.js'] },
-      { named: { 'vouchsafe.json': { length: 1, hashes: { sha256: '0'.repeat(64) } } } },
-    ]) {
-      const signed = await signMetadata({ ...signedPart(bytes), ...change }, repository.signers.targets);
-      const made = await documentsOf(current, new TargetsIndex(signed));
+    const others = await signIndex(current, () => true, repository.signers.targets);
+    const { index_signatures: _, ...plain } = meta['targets.json'];
+    for (const [version, entry] of [plain, { ...plain, index_signatures: others }, { ...plain, index_signatures: [] }].entries()) {
+      const snapshot = await repository.forge('snapshot', { version: 3 + version, meta: { 'targets.json': entry } });
+      await repository.serve({ snapshot });
+      const made = await documentsOf(current, await repository.client().refresh());
       expect([made.index, [...made.documents.keys()]]).toEqual([undefined, ['targets']]);
     }
+    await repository.serve({ snapshot: await repository.forge('snapshot', { version: 9, meta }) });
+    const { index: made } = await documentsOf(current, await repository.client().refresh());
+    expect(made).toBeInstanceOf(TargetsIndex);
   });
 });

@@ -7,6 +7,7 @@ import { VouchsafeError } from '../../src/tuf/errors.js';
 import { Refresher } from '../../src/tuf/refresher.js';
 import { ChunkedFiles } from '../../src/worker/chunked-files.js';
 import type { OpenClient } from '../../src/worker/pins.js';
+import { ReleaseReader } from '../../src/worker/release-reader.js';
 import { Releases } from '../../src/worker/releases.js';
 import { ScriptCopies } from '../../src/worker/script-copies.js';
 import { Updates } from '../../src/worker/updates.js';
@@ -41,7 +42,7 @@ function startedWorker() {
   const onDamage = (error: unknown) => void violations.record(error, 'storage');
   const refresher = () =>
     new Refresher({
-      root: releases.roots[0] ?? new Uint8Array(),
+      root: reader.roots[0] ?? new Uint8Array(),
       store,
       fetch: repository.fetch,
       metadataUrl: `${scope.href}metadata/`,
@@ -57,15 +58,13 @@ function startedWorker() {
   );
   const clients = { matchAll: async () => openClients };
   const scripts = new ScriptCopies(scope, onDamage);
-  const releases: Releases = new Releases(
-    config,
+  const reader = new ReleaseReader(config, {
     store,
     violations,
-    clients,
-    scripts,
-    (file, consistentSnapshot) => files.read({ consistentSnapshot }, file),
-    (...listed) => refresher().downloadTargetsMetadata(...listed),
-  );
+    manifest: (file, consistentSnapshot) => files.read({ consistentSnapshot }, file),
+    targets: (...listed) => refresher().downloadTargetsMetadata(...listed),
+  });
+  const releases = new Releases(store, reader, violations, clients, scripts);
   const standDown = vi.fn(async () => {});
   const updates = new Updates({
     releases,

@@ -44,12 +44,33 @@ describe('the Workbox handler', () => {
   });
 
   it('answers although the refusal itself fails: Firefox loads the network’s page when it rejects', async () => {
-    const { event } = fetchEvent('extra.js');
     const fail = () => {
       throw new DOMException('The event is over.', 'InvalidStateError');
     };
-    const answer = await handle(Object.assign(event, { waitUntil: fail }), event.request);
-    expect([answer.status, await answer.text()]).toEqual([503, '']);
+    for (const how of [{}, { mode: 'navigate', destination: 'document' }]) {
+      const { event } = fetchEvent('extra.js', how);
+      const answer = await handle(Object.assign(event, { waitUntil: fail }), event.request);
+      expect([answer.status, await answer.text()]).toEqual([503, '']);
+    }
+  });
+
+  it('C12 has pages reported that the worker does not control, as after a hard reload', async () => {
+    browser.startLife();
+    const matchAll = async ({ includeUncontrolled = false }) =>
+      includeUncontrolled ? [{ id: 'past', url: SCOPE.href, postMessage: () => {} }] : [];
+    Object.assign(globalThis.self, { clients: { matchAll } });
+    const { handler } = vouchsafeForWorkbox(browser.config());
+    const { event, done } = fetchEvent('', { mode: 'navigate', destination: 'document' });
+    const request = { request: event.request, url: SCOPE };
+    expect(((await handler.handle({ event, ...request } as never)) as Response).status).toBe(200);
+    await done();
+    expect(await browser.start().violations.list()).toContainEqual(
+      expect.objectContaining({
+        code: 'uncontrolled',
+        during: 'watch',
+        facts: expect.objectContaining({ url: SCOPE.href }),
+      }),
+    );
   });
 });
 
