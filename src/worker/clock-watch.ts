@@ -9,7 +9,7 @@ const TOLERANCE = 5 * 60_000;
 /** What the device's clock is compared with, and where it is reported. */
 export interface ClockParts {
   readonly releases: Pick<Releases, 'active'>;
-  readonly store: Pick<Store, 'looked' | 'saveLooked'>;
+  readonly store: Pick<Store, 'looked'>;
   readonly violations: Pick<ViolationLog, 'record'>;
 }
 
@@ -38,7 +38,6 @@ export class ClockWatch {
     const known = Math.max(this.#last || store.looked, releases.active?.signedAt ?? 0);
     this.#last = now;
     this.#first ??= { clock: now, steady: performance.now() };
-    void store.saveLooked(now);
     if (now < known - TOLERANCE) await this.#record('The clock of this device has gone back, or is wrong.', known);
   }
 

@@ -245,6 +245,8 @@ export class Updates {
       return { outcome: 'failed', refusal: toRefusal(this.#failure), freshness: this.freshness() };
     } finally {
       releases.arriving = undefined;
+      // Not before: what the look reads would wait for it.
+      void this.#parts.store.saveLooked(began);
       await this.announceFreshness();
       // Nobody waits for the operators' endpoint. What it does not get now it gets the next time.
       void this.#parts.report();
