@@ -178,13 +178,15 @@ export class Store implements MetadataStore {
     return this.#write(['pins', client, { release, time }]);
   }
 
-  /** Forgets every release and pin but these, and the active and the staged release. Never rejects. */
-  async keep(releases: ReadonlySet<string>, pins: ReadonlySet<string>): Promise<void> {
+  /**
+   * Forgets every release but these, and the active and the staged one, and every pin but those that are wanted at the moment when it is. Never rejects.
+   */
+  async keep(releases: ReadonlySet<string>, isPinned: (client: string) => boolean): Promise<void> {
     const state = await this.loadState();
     const wanted = new Set([...releases, state.active, state.staged].filter((key) => key !== undefined));
     const unwanted: Change[] = [];
     for (const key of state.releases.keys()) if (!wanted.has(key)) unwanted.push(['releases', key, undefined]);
-    for (const client of state.pins.keys()) if (!pins.has(client)) unwanted.push(['pins', client, undefined]);
+    for (const client of state.pins.keys()) if (!isPinned(client)) unwanted.push(['pins', client, undefined]);
     // What waits to be saved goes with it, and may need room that is not there; then this waits, too, and does not keep the files.
     if (unwanted.length > 0) await this.#write(...unwanted).catch(() => {});
     await keepDocuments(this.#connection, wanted).catch(() => {});

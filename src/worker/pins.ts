@@ -70,6 +70,9 @@ export class Pins {
     }
   }
 
+  /** Whether there is a pin of this name at this moment: a page may open while what nobody stays on is being forgotten. */
+  readonly has = (name: string): boolean => this.#pins.has(name);
+
   /** The release that a client stays on, if it has one. */
   of(client: string): string | undefined {
     return this.#pins.get(client)?.release;
@@ -139,10 +142,9 @@ export class Pins {
    * Looks who is gone. What they were pinned to is remembered for a while: in both engines a page in the back/forward cache is not listed, and
    * comes back as the same client. It must not get files of another release than its own, even if its own is no longer there.
    *
-   * @returns how many clients that the browser lists stay on each release that somebody stays on, perhaps only one on its way; and the names of
-   *   all pins that are left
+   * @returns how many clients that the browser lists stay on each release that somebody stays on, perhaps only one on its way
    */
-  async open(): Promise<{ readonly clients: ReadonlyMap<string, number>; readonly names: ReadonlySet<string> }> {
+  async open(): Promise<ReadonlyMap<string, number>> {
     // Without a list nobody is gone.
     const listed = new Set((await this.#matchAll())?.map(({ id }) => id) ?? this.#pins.keys());
     const isOpen = (name: string, { time }: Pin): boolean =>
@@ -165,7 +167,7 @@ export class Pins {
     }
     // An address is no client; it is kept for as long as there may be one that came from there.
     for (const [name, { release }] of this.#pins) if (name.includes(':') && !clients.has(release)) this.#pins.delete(name);
-    return { clients, names: new Set(this.#pins.keys()) };
+    return clients;
   }
 
   async #matchAll(): Promise<readonly OpenClient[] | undefined> {

@@ -281,7 +281,7 @@ export class Releases {
    * @throws `storage`
    */
   async collect(isShort = false): Promise<boolean> {
-    const { clients, names } = await this.pins.open();
+    const clients = await this.pins.open();
     const last = [...this.#others.keys()].sort(byAge).at(-1);
     for (const key of [...this.#others.keys()]) {
       if (clients.has(key)) continue;
@@ -290,8 +290,8 @@ export class Releases {
       if (key !== last) this.#others.delete(key);
     }
     // The active one, too: while there is no room to say that another is, the store names that one already.
-    const current = [this.#active, this.#staged].flatMap((release) => release?.key ?? []);
-    await this.#store.keep(new Set([...this.#others.keys(), ...current]), names);
+    const current = [this.#active, this.#staged, this.arriving].flatMap((release) => release?.key ?? []);
+    await this.#store.keep(new Set([...this.#others.keys(), ...current]), this.pins.has);
     const kept = await this.#kept(clients);
     const wanted = kept && (await hashesOfAll(kept, isShort ? isRequired : undefined));
     if (!wanted) return false;
@@ -307,7 +307,7 @@ export class Releases {
    * @throws `storage`
    */
   async collectRetired(): Promise<void> {
-    const { clients } = await this.pins.open();
+    const clients = await this.pins.open();
     const retired = [...this.#others.keys()].filter((key) => !clients.has(key));
     const kept = retired.length > 1 ? undefined : await this.#kept(clients);
     const wanted = kept && (await hashesOfAll(kept));
@@ -324,7 +324,7 @@ export class Releases {
 
   /** Every release that is stored and can be opened: the active one, the staged one, then those that pages stay on, oldest first. */
   async stored(): Promise<{ readonly release: Release; readonly state: StoredRelease['state']; readonly clients: number }[]> {
-    const { clients } = await this.pins.open();
+    const clients = await this.pins.open();
     const keys = [...clients.keys()].filter((key) => this.#others.has(key)).sort(byAge);
     const pinned = await Promise.all(keys.map(async (key) => [await this.get(key), 'pinned'] as const));
     const all = [[this.#active, 'active'] as const, [this.#staged, 'staged'] as const, ...pinned];

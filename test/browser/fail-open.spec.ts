@@ -134,42 +134,36 @@ test('A2 no kind of request for an unlisted file gets to the network', async ({ 
   expect(requestsPastTheWorker(site, since), browserName).toEqual([]);
 });
 
-test('a worker that cannot even start its work refuses everything', async ({ page, publishSite }) => {
-  const site = await publishSite(FIXTURE_APP);
-  const script = await readFile(join(site.out, 'vouchsafe-worker.js'), 'utf8');
-  const config = script.slice(0, script.indexOf('\n'));
-  const broken = {
-    'no configuration': [script.replace(config, ''), 'storage'],
-    'a configuration that is null': [script.replace(config, 'self.vouchsafe=null;'), 'storage'],
-    'a root that is no metadata': [
-      script.replace(config, 'self.vouchsafe={roots:["{}"],metadata:"m/",targets:"t/",passthrough:[]};'),
-      'malformed',
-    ],
-  } as const;
-  for (const [name, [body, code]] of Object.entries(broken)) {
-    await test.step(name, async () => {
-      site.server.honest();
-      site.server.lie({ match: /vouchsafe-worker\.js$/, body, type: 'text/javascript' });
-      await page.goto(site.url);
-      await expect(page.locator('#title')).toHaveText('This site was not opened');
-      plantEvil(site);
-      const since = site.server.requests.length;
-      for (let i = 1; i <= 4; i++) await expectRefusalPage(page, `${site.url}evil-${i}.html`, code);
-      expect(
-        await page.evaluate(() =>
-          fetch('/evil.js').then(
-            () => 'came',
-            () => 'refused',
-          ),
+const BROKEN: readonly { readonly name: string; readonly config: string; readonly code: string }[] = [
+  { name: 'no configuration', config: '', code: 'storage' },
+  { name: 'a configuration that is null', config: 'self.vouchsafe=null;', code: 'storage' },
+  {
+    name: 'a root that is no metadata',
+    config: 'self.vouchsafe={roots:["{}"],metadata:"m/",targets:"t/",passthrough:[]};',
+    code: 'malformed',
+  },
+];
+for (const { name, config, code } of BROKEN)
+  test(`a worker that cannot even start its work refuses everything: ${name}`, async ({ page, publishSite }) => {
+    const site = await publishSite(FIXTURE_APP);
+    const script = await readFile(join(site.out, 'vouchsafe-worker.js'), 'utf8');
+    const body = config + script.slice(script.indexOf('\n'));
+    site.server.lie({ match: /vouchsafe-worker\.js$/, body, type: 'text/javascript' });
+    await page.goto(site.url);
+    await expect(page.locator('#title')).toHaveText('This site was not opened');
+    plantEvil(site);
+    const since = site.server.requests.length;
+    for (let i = 1; i <= 4; i++) await expectRefusalPage(page, `${site.url}evil-${i}.html`, code);
+    expect(
+      await page.evaluate(() =>
+        fetch('/evil.js').then(
+          () => 'came',
+          () => 'refused',
         ),
-      ).toBe('refused');
-      expect(requestsPastTheWorker(site, since)).toEqual([]);
-      await page.evaluate(async () => {
-        for (const registration of await navigator.serviceWorker.getRegistrations()) await registration.unregister();
-      });
-    });
-  }
-});
+      ),
+    ).toBe('refused');
+    expect(requestsPastTheWorker(site, since)).toEqual([]);
+  });
 
 test('C8 storage that may not be used is no reason not to run, verified from the network, and it says so', async ({
   page,

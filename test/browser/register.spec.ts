@@ -341,7 +341,10 @@ test('C12 a second registration inside the scope is noticed, once; the page that
   await registerIn(page, { look: { every: 1 } });
   const foreign = { code: 'foreign-registration', facts: { url: `${site.url}pages/`, actual: `${site.url}pages/evil-worker.js` } };
   await expectViolation(page, { ...foreign, during: 'watch' });
-  await page.waitForTimeout(3_000);
+  // Each look is another occasion to notice it.
+  const since = site.server.requests.length;
+  const looks = () => site.server.requests.slice(since).filter(({ path }) => path.endsWith('/timestamp.json')).length;
+  await expect.poll(looks).toBeGreaterThan(2);
   expect((await heard(page)).filter(({ code }) => code === 'foreign-registration')).toHaveLength(1);
   // It takes over what is opened below it, which is why it is noticed, and nothing of this page: what that fetches is still answered from the release.
   await expect(locked(page)).toBeHidden();

@@ -87,7 +87,7 @@ describe('small state', () => {
       await store.saveRelease(key, record(key));
       await store.pin(`client of ${key}`, key, 1);
     }
-    await newStore().keep(new Set(['pinned']), new Set(['client of pinned']));
+    await newStore().keep(new Set(['pinned']), (client) => client === 'client of pinned');
     const { releases, pins } = await newStore().loadState();
     expect([...releases.keys()].sort()).toEqual(['active', 'pinned', 'staged']);
     expect([...pins.keys()]).toEqual(['client of pinned']);
@@ -335,7 +335,7 @@ describe('a database that cannot be used', () => {
     });
     await expect(store.pin('client', '1-a', 1)).rejects.toMatchObject({ code: 'quota' });
     await expect(store.saveActivation('prompt')).rejects.toMatchObject({ code: 'quota' });
-    await store.keep(new Set(), new Set());
+    await store.keep(new Set(), () => false);
     full.mockRestore();
     await store.saveRole('timestamp', bytes('x'));
     expect(await newStore().loadState()).toMatchObject({ pins: new Map(), activation: 'prompt' });

@@ -2,6 +2,7 @@ import { EVERYTHING, FIXTURE_APP, makeRelease } from '../browser/fixture-app.js'
 import { targetFile } from '../browser/fixtures.js';
 import { statusOf, update } from '../browser/page-actions.js';
 import { endpoint } from '../browser/reporting-endpoint.js';
+import { makeSmallRelease, shownBy, whole } from '../browser/small-app.js';
 import { expect, openApp, proofOf, test } from './session.js';
 import type { Session } from './webdriver.js';
 
@@ -44,10 +45,13 @@ test('a violation reaches the signed reporting endpoint, once, with a diagnosis'
 }) => {
   const { received, api } = endpoint();
   const operators = await serve(folder, { api });
-  const site = await publishSite(FIXTURE_APP, { lookSeconds: 3_600, reporting: { url: `${operators.origin}/api/reports` } });
+  const site = await publishSite(await makeSmallRelease(folder, 'one'), {
+    lookSeconds: 3_600,
+    reporting: { url: `${operators.origin}/api/reports` },
+  });
   await openApp(session, site.url);
-  expect(await proofOf(session)).toEqual(EVERYTHING);
-  await site.publish(await makeRelease(folder, 'two'));
+  expect(await shownBy(session)).toEqual(whole('one'));
+  await site.publish(await makeSmallRelease(folder, 'two'));
   site.server.lie({ match: targetFile('main.js'), body: '<!doctype html><title>Not here</title>', type: 'text/html' });
   expect(await update(session)).toMatchObject({ outcome: 'failed', refusal: { code: 'mismatch' } });
   await expect.poll(() => received.length).toBe(1);

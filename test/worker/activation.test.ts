@@ -145,6 +145,24 @@ describe('a release that becomes the active one', () => {
     expect(keep).toHaveBeenCalledOnce();
   });
 
+  it('C14 keeps the pin of a page that opens while the rest is being forgotten', async () => {
+    const { updates, releases } = app.browser.start();
+    await updates.update();
+    await release('two');
+    await updates.update();
+    await updates.activate();
+    const { loadState } = Store.prototype;
+    const pin = (id: string) =>
+      releases.pins.pin({ resultingClientId: id, request: { mode: 'navigate', url: SCOPE.href } }, releases.active?.key ?? '');
+    vi.spyOn(Store.prototype, 'loadState').mockImplementationOnce(async function (this: Store) {
+      // Who is gone is known by now; what is stored is read next.
+      await pin('tab');
+      return loadState.call(this);
+    });
+    await releases.collect();
+    expect([...(await new Store(SCOPE.href).loadState()).pins.keys()]).toContain('tab');
+  });
+
   it('C7 takes the place of another one that a page script has stored under its key, which does not run', async () => {
     const { updates } = app.browser.start();
     await updates.update();
