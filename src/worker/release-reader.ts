@@ -21,19 +21,23 @@ export interface ReleaseSources {
 
 /** Reads stored releases. What is stored is believed only once it is verified, from the compiled-in roots on. */
 export class ReleaseReader {
-  /** The compiled-in root metadata, oldest first. */
-  readonly roots: readonly Uint8Array[];
   /** What the repository has sent since, by version; verified with the rest. */
   storedRoots: ReadonlyMap<number, Uint8Array> = new Map();
+  readonly #config: Pick<WorkerConfig, 'roots'>;
   readonly #sources: ReleaseSources;
 
   /**
    * @param config the worker's configuration
    * @param sources where releases are
    */
-  constructor({ roots }: Pick<WorkerConfig, 'roots'>, sources: ReleaseSources) {
-    this.roots = roots.map((root) => new TextEncoder().encode(root));
+  constructor(config: Pick<WorkerConfig, 'roots'>, sources: ReleaseSources) {
+    this.#config = config;
     this.#sources = sources;
+  }
+
+  /** The compiled-in root metadata, oldest first. Not read before it is asked for: a worker that throws while it starts is one that the browser passes by. */
+  get roots(): readonly Uint8Array[] {
+    return this.#config.roots.map((root) => new TextEncoder().encode(root));
   }
 
   /**
