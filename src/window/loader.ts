@@ -94,13 +94,13 @@ function showRefusal({ code, message, facts: details }: Refusal): void {
   retry.hidden = false;
 }
 
-/** Session storage may be blocked; then the person, not a counter, ends the loop. */
+/** How often this page has come back to the same address. Session storage may be blocked; then the person, not a counter, ends the loop. */
 function countReturn(): number {
   try {
-    const [count = 0, last = 0] = (sessionStorage.getItem(RETURNS_KEY) ?? '').split(' ').map(Number);
+    const [count, last, url] = (sessionStorage.getItem(RETURNS_KEY) ?? '').split(' ');
     const now = Date.now();
-    const next = now - last < RETURNS_WITHIN ? count + 1 : 1;
-    sessionStorage.setItem(RETURNS_KEY, `${next} ${now}`);
+    const next = url === location.href && now - Number(last) < RETURNS_WITHIN ? Number(count) + 1 : 1;
+    sessionStorage.setItem(RETURNS_KEY, `${next} ${now} ${location.href}`);
     return next;
   } catch {
     return 0;

@@ -35,7 +35,7 @@ export async function answerOwnPage(event: FetchEvent, parts: ReplyParts): Promi
   }
   // Not in a frame, where another page could make a person press the button without seeing it.
   if (path !== RESET_PAGE || request.destination !== 'document') return undefined;
-  if (!(await isConfirmed(request))) return resetPage((work) => event.waitUntil(work));
+  if (!isConfirmed(request)) return resetPage((work) => event.waitUntil(work));
   await standDown();
   // The server's own page comes now, as on a first visit.
   return Response.redirect(scope.href, 303);

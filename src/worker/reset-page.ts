@@ -5,7 +5,8 @@ import type { Extend } from './updates.js';
 const TOKEN = 'token';
 /**
  * No other site may frame the page. The sandbox makes it an origin of its own, so that no script of the app's pages can read the token in
- * it or press the button; Chromium and Firefox hand its form to the worker all the same. WebKitGTK does not.
+ * it or press the button; Chromium and Firefox hand its form to the worker all the same. WebKitGTK sends it past the worker. There an honest server has the
+ * loader at every address, and that brings the form back, as long as it is all in the address: so it is a GET.
  */
 const POLICY = "; form-action 'self'; frame-ancestors 'none'; sandbox allow-forms";
 
@@ -38,7 +39,7 @@ export function resetPage(extend: Extend): Response {
 <p>It also deletes the memory of which version of the site you have seen. That memory is what refuses an older version, or one whose signatures
 have been revoked. After a reset your next visit trusts the server as much as a first visit does.
 <p>Do it when the site stays broken, best on a network that you trust. If the site says that it is under attack, ask its operators before.
-<form method=post><input type=hidden name=${TOKEN} value="${token}"><button>Reset this site</button></form>
+<form><input type=hidden name=${TOKEN} value="${token}"><button>Reset this site</button></form>
 <p>If the button does not bring you back to this site: deleting the site’s data in the browser’s settings does the same.
 <p><a href="../">Leave everything as it is</a>`,
     POLICY,
@@ -48,14 +49,11 @@ have been revoked. After a reset your next visit trusts the server as much as a 
 /**
  * Whether a person pressed the button on the page that was answered last. Another site can send the form, but does not know the token.
  *
- * @param request a request for the page's URL; its body is read
+ * @param request a request for the page's URL
  */
-export async function isConfirmed(request: Request): Promise<boolean> {
+export function isConfirmed({ method, mode, url }: Request): boolean {
   const expected = token;
   token = undefined;
   forget();
-  if (request.method !== 'POST' || request.mode !== 'navigate' || !expected) return false;
-  // A body in another form than a form's.
-  const form = await request.formData().catch(() => undefined);
-  return form?.get(TOKEN) === expected;
+  return method === 'GET' && mode === 'navigate' && expected !== undefined && new URL(url).searchParams.get(TOKEN) === expected;
 }

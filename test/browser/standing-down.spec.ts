@@ -154,10 +154,10 @@ test('C12 the reset page forgets everything when a person presses its button, an
   const other = await serve(folder);
   other.lie({
     match: /attack\.html$/,
-    body: `<form method=post action="${reset}"><input name=token value="${token}"></form><script>document.forms[0].submit()</script>`,
+    body: `<form action="${reset}"><input name=token value="${token}"></form><script>document.forms[0].submit()</script>`,
   });
   await page.goto(`${other.url}attack.html`, { waitUntil: 'commit' });
-  await page.waitForURL(reset);
+  await page.waitForURL(`${reset}?token=${token}`);
   await page.goto(site.url);
   expect(await leftOvers(page)).toEqual(EVERY);
   expect(await proofOf(page)).toEqual(EVERYTHING);

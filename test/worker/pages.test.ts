@@ -7,9 +7,9 @@ import { isConfirmed, resetPage } from '../../src/worker/reset-page.js';
 const SCOPE = new URL('https://app.test/sub/');
 
 /** A request as a worker sees it; Node lets nobody make a navigation. */
-function request(changes: Partial<Record<'mode' | 'destination', string>> & RequestInit = {}): Request {
-  const { mode = 'navigate', destination = 'document', ...init } = changes;
-  const made = new Request(new URL('vouchsafe/reset', SCOPE), init);
+function request(changes: Partial<Record<'mode' | 'destination' | 'query', string>> & RequestInit = {}): Request {
+  const { mode = 'navigate', destination = 'document', query = '', ...init } = changes;
+  const made = new Request(new URL(`vouchsafe/reset${query}`, SCOPE), init);
   Object.defineProperties(made, { mode: { value: mode }, destination: { value: destination } });
   return made;
 }
@@ -80,29 +80,31 @@ describe('the page to reset the app', () => {
     );
     expect(page.headers.get('cache-control')).toBe('no-store');
     const text = await textOf(page);
-    expect(text).toMatch(/<form method=post><input type=hidden name=token value="[0-9a-f-]{36}"><button>/);
+    expect(text).toMatch(/<form><input type=hidden name=token value="[0-9a-f-]{36}"><button>/);
     expect(text).toContain('as much as a first visit');
     expect(text).toContain('refuses an older version');
   });
 
   test('only its own form, sent by a navigation, with its token, is a confirmation', async () => {
     const shown = async () => /value="(.*?)"/.exec(await resetPage(() => {}).text())?.[1] ?? '';
-    const form = (token: string) => ({ method: 'POST', body: new URLSearchParams({ token }) });
+    const form = (token: string) => ({ query: `?token=${token}` });
     const token = await shown();
-    expect(await isConfirmed(request(form(token)))).toBe(true);
+    expect(isConfirmed(request(form(token)))).toBe(true);
     // It is used up.
-    expect(await isConfirmed(request(form(token)))).toBe(false);
-    expect(await isConfirmed(request(form('undefined')))).toBe(false);
+    expect(isConfirmed(request(form(token)))).toBe(false);
+    expect(isConfirmed(request(form('undefined')))).toBe(false);
     // Another page has been shown since.
     const [before] = [await shown(), await shown()];
-    expect(await isConfirmed(request(form(before)))).toBe(false);
+    expect(isConfirmed(request(form(before)))).toBe(false);
     const attempts: ((token: string) => Parameters<typeof request>[0])[] = [
       () => form('guess'),
       (right) => ({ ...form(right), mode: 'cors' }),
-      (right) => ({ method: 'POST', body: `token=${right}`, headers: { 'content-type': 'text/plain' } }),
-      () => ({ method: 'POST' }),
+      (right) => ({ ...form(right), method: 'POST' }),
+      (right) => ({ ...form(right), method: 'HEAD' }),
+      (right) => ({ query: `?other=${right}` }),
+      () => form(''),
       () => ({}),
     ];
-    for (const attempt of attempts) expect(await isConfirmed(request(attempt(await shown())))).toBe(false);
+    for (const attempt of attempts) expect(isConfirmed(request(attempt(await shown())))).toBe(false);
   });
 });
