@@ -121,9 +121,10 @@ async function accept(client: Updater, targets: readonly TargetFile[]): Promise<
 /** A client that refuses the index says nothing, and takes its time at each start. */
 async function checkIndex(trusted: TrustedMetadata): Promise<void> {
   const { targets } = trusted;
-  const { index: signatures } = trusted.listed('targets');
-  if (!targets || !signatures) return;
-  await trusted.verifyIndex(indexDocument((await indexTargets(targets, isIndexedByName)).signed, signatures));
+  const { indexSignatures } = trusted.listed('targets');
+  if (!targets || !indexSignatures)
+    throw new VouchsafeError('unsigned', 'The snapshot has no signatures of the index.', { role: 'targets' });
+  await trusted.verifyIndex(indexDocument((await indexTargets(targets, isIndexedByName)).signed, indexSignatures));
 }
 
 /** As a worker finds them: in what the client trusts, and nothing else. */

@@ -119,8 +119,8 @@ export async function nextRelease(
   }
   const content = { targets: describeTargets(files), ...(delegated && { delegations: delegated.delegations }) };
   const targets = await next('targets', 'targets', previous?.targets, content, signers.targets);
-  const index = isIndexedByName && (await signIndex(new Targets(targets.bytes), isIndexedByName, signers.targets));
-  listed['targets.json'] = { ...(await describeMetadata(targets)), ...(index && { index_signatures: index }) };
+  const signatures = isIndexedByName && (await signIndex(new Targets(targets.bytes), isIndexedByName, signers.targets));
+  listed['targets.json'] = { ...(await describeMetadata(targets)), ...(signatures && { index_signatures: signatures }) };
   const snapshot = await next('snapshot', 'snapshot', previous?.snapshot, { meta: listed }, signers.snapshot);
   const meta = { 'snapshot.json': await describeMetadata(snapshot) };
   const timestamp = await next('timestamp', 'timestamp', previous?.timestamp, { meta }, signers.timestamp);

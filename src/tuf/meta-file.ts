@@ -7,7 +7,7 @@ import { parseSignatures } from './metadata.js';
 export interface MetaFile extends Partial<FileDigest> {
   readonly version: number;
   /** The signatures of the index of targets metadata, by keyid, if it has one. They are ours (`index_signatures`), and no part of the specification. */
-  readonly index?: ReadonlyMap<string, string>;
+  readonly indexSignatures?: ReadonlyMap<string, string>;
 }
 
 /**
@@ -20,6 +20,6 @@ export function parseMetaFile(value: JsonValue | undefined): MetaFile {
     version: asInteger(object.version, 'version', 1),
     ...(object.length === undefined ? {} : { length: parseLength(object) }),
     ...(object.hashes === undefined ? {} : { hashes: parseHashes(object.hashes) }),
-    ...(object.index_signatures === undefined ? {} : { index: parseSignatures(object.index_signatures) }),
+    ...(object.index_signatures === undefined ? {} : { indexSignatures: parseSignatures(object.index_signatures) }),
   };
 }

@@ -7,13 +7,16 @@ import { Metadata } from './metadata.js';
 import { readTargetFiles, type Targets } from './targets.js';
 
 /** What `_type` is. No client of TUF takes it for the metadata of a role. */
-export const INDEX_TYPE = 'vouchsafe-index';
+const INDEX_TYPE = 'vouchsafe-index';
 
-/** Files in a block, at least. Fewer would not be read faster. */
+/**
+ * Files in a block, at least. Fewer would not be read faster. As all that `indexTargets` goes by, publishers and the workers in the field have to have the same:
+ * workers go without an index that is not theirs.
+ */
 const SMALLEST_BLOCK = 64;
 
 /** Targets metadata cut into blocks, each with the files of one stretch of the alphabet. */
-export interface IndexedTargets {
+interface IndexedTargets {
   /** The index's signed part. */
   readonly signed: JsonObject;
   /** In order. Block `n` is what the index has the hash `n` of. */

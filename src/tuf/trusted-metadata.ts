@@ -176,7 +176,7 @@ export class TrustedMetadata {
   }
 
   /**
-   * Verifies the index of the targets metadata that the snapshot lists. The snapshot has to list its signatures, too, or whoever has the targets keys
+   * Verifies the index of the targets metadata. The snapshot has to list its signatures, or whoever has the targets keys
    * alone could exchange it; and they have to be those of a threshold of these keys, or whoever has the others alone could. Nothing is kept. It may have
    * expired.
    *
@@ -188,7 +188,10 @@ export class TrustedMetadata {
     const facts = { role: 'targets', version: listed.version };
     const index = parse('targets', () => new TargetsIndex(bytes));
     const { signatures } = index;
-    if (listed.index?.size !== signatures.size || [...signatures].some(([keyid, sig]) => listed.index?.get(keyid) !== sig))
+    if (
+      listed.indexSignatures?.size !== signatures.size ||
+      [...signatures].some(([keyid, sig]) => listed.indexSignatures?.get(keyid) !== sig)
+    )
       throw new VouchsafeError('mismatch', 'The snapshot lists other signatures of the index.', facts);
     await this.#root.verify('targets', index);
     checkVersion('mismatch', 'targets', listed.version, index);

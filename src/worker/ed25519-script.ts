@@ -12,11 +12,16 @@ declare const self: ServiceWorkerGlobalScope & { readonly vouchsafeEd25519?: typ
  * @throws when the script does not come or is another one; a worker that cannot verify anything must not be installed
  */
 export async function installEd25519(): Promise<void> {
-  if (isWebKit() || !(await engineHasEd25519())) noble();
+  if (await importsEd25519()) noble();
+}
+
+/** Whether a worker that is installed in this engine imports the script. */
+export async function importsEd25519(): Promise<boolean> {
+  return isWebKit() || !(await engineHasEd25519());
 }
 
 /**
- * In the standalone worker this stands in for the function of the same name (`vite.config.ts`): almost no engine needs the 2 KB.
+ * In the standalone worker this stands in for the function of the same name (`vite.config.ts`): most engines need none of its 2.6 KB.
  *
  * @throws when the script was not imported at install, or is another one
  */

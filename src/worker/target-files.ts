@@ -195,7 +195,7 @@ export async function documentsOf(
   metadata: TrustedMetadata,
 ): Promise<{ readonly documents: ReadonlyMap<DocumentName, Uint8Array>; readonly index?: TargetsIndex }> {
   const documents = new Map<DocumentName, Uint8Array>([['targets', targets.bytes]]);
-  const { index: signatures } = metadata.listed('targets');
+  const { indexSignatures: signatures } = metadata.listed('targets');
   if (!signatures) return { documents };
   const { signed, blocks } = await indexTargets(targets, isIndexedByName);
   const index = await unlessRefused(() => metadata.verifyIndex(indexDocument(signed, signatures)));

@@ -66,6 +66,8 @@ export class Updates {
   #announcedFreshness: Freshness | undefined;
   /** The look that a page which opens has asked for, once it has loaded. */
   #soon: Promise<void> | undefined;
+  /** Whether this life has made an index that was lost: one that is refused would be made at each look. */
+  #hasMadeIndex = false;
   /** Whether something has come that this life of the worker may have begun for. */
   #isAwake = false;
   readonly #clock: ClockWatch;
@@ -227,7 +229,10 @@ export class Updates {
       await releases.open();
       await this.#clock.look();
       // Metadata is small, and without it the app freezes.
-      const metadata = await this.#stock.makingRoom(() => refresher().refresh());
+      const metadata = await this.#stock
+        .makingRoom(() => refresher().refresh())
+        // Not before: what the look reads would wait for it.
+        .finally(() => void this.#parts.store.saveLooked(began));
       this.#newest = metadata;
       const result = await this.#take(metadata, lost);
       this.#failure = undefined;
@@ -245,8 +250,6 @@ export class Updates {
       return { outcome: 'failed', refusal: toRefusal(this.#failure), freshness: this.freshness() };
     } finally {
       releases.arriving = undefined;
-      // Not before: what the look reads would wait for it.
-      void this.#parts.store.saveLooked(began);
       await this.announceFreshness();
       // Nobody waits for the operators' endpoint. What it does not get now it gets the next time.
       void this.#parts.report();
@@ -262,9 +265,8 @@ export class Updates {
   async #take(metadata: TrustedMetadata, lost: readonly Pass[]): Promise<UpdateResult> {
     const { releases, files, announce } = this.#parts;
     const id = await releaseId(metadata);
-    // Which release is staged and which active is only clear when none is on its way from one to the other, and what may be forgotten then is forgotten.
+    // Which release is staged and which active is only clear when none is on its way from one to the other.
     await this.#activating;
-    await this.#collecting;
     const renewed = await this.#stock.makingRoom(() => releases.renew(id, metadata));
     if (renewed === 'active') {
       await this.#replaceLost(lost);
@@ -311,14 +313,17 @@ export class Updates {
   }
 
   /**
-   * What the next life of the worker opens the active release with: it may not have been stored, or the database may have been deleted since.
+   * What the next life of the worker opens the active release with: it may not have been stored, or somebody may have deleted it since.
    */
   async #replaceDocuments(metadata: TrustedMetadata): Promise<void> {
     const { releases, store } = this.#parts;
     const { active } = releases;
     const { targets } = metadata;
     if (!active || !targets || store.kept === 'memory') return;
-    if (await store.hasDocument(active.key, 'targets')) return;
+    const isIndexed =
+      active.record.index !== undefined || metadata.listed('targets').indexSignatures === undefined || this.#hasMadeIndex;
+    if (isIndexed && (await store.hasDocument(active.key, 'targets'))) return;
+    this.#hasMadeIndex = true;
     const { documents, index } = await documentsOf(targets, metadata);
     await this.#stock.makingRoom(() => store.saveDocuments(active.key, documents));
     if (index) await releases.addIndex(active.id, index);
@@ -327,11 +332,19 @@ export class Updates {
   async #stageFiles(release: Release): Promise<void> {
     const { releases, announce } = this.#parts;
     releases.arriving = release;
+    // What a page's opening has begun to forget since may be what this release has.
+    await this.#collecting;
     // While the first files come. It forgets none of this release, and nothing is stored before it has made room.
     const collected = releases.collect();
     collected.catch(() => {});
     await this.#stock.stage(release, this.#began, collected, (progress) => void announce({ vouchsafe: 'progress', progress }));
     await collected;
+  }
+
+  /** One after the other: whoever waits for the last waits for all. */
+  #collect(): void {
+    const { releases, violations } = this.#parts;
+    this.#collecting = this.#collecting.then(() => releases.collect()).catch((error) => violations.record(error, 'storage'));
   }
 
   async #activate(): Promise<ReleaseSummary | undefined> {
@@ -340,7 +353,7 @@ export class Updates {
     const release = await this.#stock.makingRoom(() => releases.activate(), 0);
     if (!release) return undefined;
     if (release.manifest.tombstone) await standDown();
-    else this.#collecting = releases.collect().catch((error) => this.#parts.violations.record(error, 'storage'));
+    else this.#collect();
     await announce({ vouchsafe: 'activated', release: summaryOf(release) });
     await this.announceFreshness();
     return summaryOf(release);

@@ -1,9 +1,10 @@
 import type { Request, VetResult } from '../messages/messages.js';
-import { scriptStart, type WorkerConfig } from '../release/config.js';
+import { ED25519_SCRIPT, scriptStart, type WorkerConfig } from '../release/config.js';
 import { download } from '../tuf/download.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { checkFile, describe, inWords, type TargetFile } from '../tuf/file.js';
 import { DEFAULT_LIMITS } from '../tuf/limits.js';
+import { importsEd25519 } from './ed25519-script.js';
 import { toRefusal } from './refusal.js';
 import type { Releases } from './releases.js';
 import type { Updates } from './updates.js';
@@ -39,7 +40,8 @@ const underWay = new WeakMap<object, Promise<VetResult>>();
  *
  * A server can give this request another answer than the browser's own. The script that this worker is says nothing of one beside it: browsers
  * install a worker only when its bytes, or those that it imports, are others. So such a server has to show a signed script that this worker
- * is not, and there is one only while the signers have a newer one than this browser: then it goes unnoticed.
+ * is not, and there is one only while the signers have a newer one than this browser: then it goes unnoticed. What a worker imports while it is installed is
+ * looked at when the script is a newer signed one: browsers ask for it then alone.
  *
  * @param parts the worker's
  */
@@ -113,24 +115,21 @@ async function look({
   releases,
   updates,
 }: VetParts): Promise<'signed' | 'unknown' | 'silence' | 'hidden' | VouchsafeError> {
-  const { active } = registration;
+  const { active, scope } = registration;
   const incoming = incomingOf(registration);
   const url = (incoming ?? active)?.scriptURL ?? '';
   // Not the path of the old script: a script from elsewhere is listed under no name.
-  const path = url.startsWith(registration.scope) ? url.slice(registration.scope.length) : '';
-  let bytes: Uint8Array;
-  try {
-    bytes = await download((target, init) => fetch(target, init), url, LONGEST_SCRIPT, DEFAULT_LIMITS, undefined, 'reload');
-  } catch (error) {
-    if ((error as VouchsafeError).code !== 'too-long') return 'silence';
-    bytes = new Uint8Array();
-  }
+  const path = url.startsWith(scope) ? url.slice(scope.length) : '';
+  const bytes = await scriptAt(url);
+  if (!bytes) return 'silence';
   await updates.updateFromNow();
-  const found = await Promise.all(
-    [releases.active, releases.staged].map((release) => release?.targets.find(path).catch(() => undefined)),
-  );
-  const newest = updates.newest?.targets?.files.get(path);
-  const signed = [newest, ...found].filter((file) => file !== undefined);
+  const newestOf = (name: string) => updates.newest?.targets?.files.get(name);
+  const signedAs = async (name: string): Promise<TargetFile[]> => {
+    const all = [releases.active, releases.staged].map((release) => release?.targets.find(name).catch(() => undefined));
+    return [newestOf(name), ...(await Promise.all(all))].filter((file) => file !== undefined);
+  };
+  const newest = newestOf(path);
+  const signed = await signedAs(path);
   // A repository of another tool need not list the worker's own script. One from elsewhere is another matter.
   if (signed.length === 0 && url === active?.scriptURL) return 'unknown';
   // The older ones, too: when the signers have moved on, the script that runs here is still no attack.
@@ -139,7 +138,27 @@ async function look({
     // While there is a newer one, that may be what the browser has.
     return incoming && !isNewerSigned ? 'hidden' : 'unknown';
   }
-  if (await isAnyOf(bytes, signed)) return 'signed';
+  if (!(await isAnyOf(bytes, signed))) return replacedBy(bytes, signed, url);
+  if (!incoming || !(await importsEd25519())) return 'signed';
+  // It ran when the other worker was installed, and is part of what would verify from now on.
+  const imported = await signedAs(ED25519_SCRIPT);
+  const script = await scriptAt(scope + ED25519_SCRIPT);
+  if (!script) return 'silence';
+  return imported.length === 0 || (await isAnyOf(script, imported))
+    ? 'signed'
+    : replacedBy(script, imported, scope + ED25519_SCRIPT);
+}
+
+/** What the server has there now; nothing that is signed when it is too long, undefined when the server says nothing. */
+async function scriptAt(url: string): Promise<Uint8Array | undefined> {
+  try {
+    return await download((target, init) => fetch(target, init), url, LONGEST_SCRIPT, DEFAULT_LIMITS, undefined, 'reload');
+  } catch (error) {
+    return (error as VouchsafeError).code === 'too-long' ? new Uint8Array() : undefined;
+  }
+}
+
+async function replacedBy(bytes: Uint8Array, signed: readonly TargetFile[], url: string): Promise<VouchsafeError> {
   const expected = [...new Set(signed.map(inWords))].join(' or ') || 'a script of this site';
   return replaced(url, expected, inWords(await describe(bytes)));
 }

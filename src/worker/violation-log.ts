@@ -70,7 +70,7 @@ export class ViolationLog {
     );
     const recent = await this.#recent;
     const kind = kindOf(violation);
-    // The first of its kind in this life is recorded whatever the store says: a page script can store what looks alike, and so must silence nothing.
+    // The first of its kind in this life is recorded whatever the store says: a page script can store what looks alike.
     const isFirst = !this.#kinds.has(kind);
     this.#kinds.add(kind);
     const since = ({ time }: Violation) => Math.abs(violation.time - time);

@@ -37,9 +37,8 @@ export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
   const parts = partsOf(config, () => {});
   attend(parts);
   const lookForPages = clientWatch(parts, self.clients);
-  const answerPage = async (event: FetchEvent): Promise<Response> => {
+  const lookAt = async (event: FetchEvent): Promise<void> => {
     if (event.request.mode === 'navigate') event.waitUntil(lookForPages());
-    return answerOrRefuse(event, parts);
   };
   /** What `verified` returned. */
   const checked = new WeakSet<Response>();
@@ -53,7 +52,13 @@ export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
   return {
     handler: {
       // Workbox's window asks by message (CACHE_URLS): no request of a page, whose release would say what the answer has to be.
-      handle: async ({ event }) => (event instanceof FetchEvent ? answerPage(event).catch(lastResort) : Response.error()),
+      handle: async ({ event }) => {
+        if (!(event instanceof FetchEvent)) return Response.error();
+        const answered = answerOrRefuse(event, parts).catch(lastResort);
+        // An event that is over takes no more work. The answer stands.
+        await lookAt(event).catch(() => {});
+        return answered;
+      },
     },
     plugin: {
       // Before anything is asked for: said where the strategy is set up, and not when the worker is out.

@@ -9,7 +9,7 @@ import { makeSmallRelease, shownBy, whole } from './small-app.js';
 import { Thief } from './thief.js';
 
 test.describe('A5 rollback', () => {
-  test('A5 of the timestamp is refused, also after the worker and the browser have restarted', async ({
+  test('A5 of the timestamp is refused, also after the worker and the browser have restarted', { tag: '@chromium' }, async ({
     profile,
     publishSite,
     folder,

@@ -8,11 +8,9 @@ const DAY = 86_400_000;
 const YEAR = 365 * DAY;
 const date = (time: number): string => `${new Date(time).toISOString().slice(0, 19)}Z`;
 
-test('C10 a clock a year behind is reported, and makes nothing fresh that had expired when the newest was signed', async ({
-  page,
-  publishSite,
-  folder,
-}) => {
+test('C10 a clock a year behind is reported, and makes nothing fresh that had expired when the newest was signed', {
+  tag: '@chromium',
+}, async ({ page, publishSite, folder }) => {
   let later = YEAR;
   const now = () => Date.now() + later;
   const site = await publishSite(await makeSmallRelease(folder, 'one'), { now, rootExpiry: (3 * YEAR) / 1000 });

@@ -97,7 +97,7 @@ const expectRecovery = async (page: Page, app: FrameLocator): Promise<void> => {
   await expect(app.locator('#outcome')).toHaveAttribute('data-outcome', 'current');
 };
 
-test('the demo shows what the worker trusts', async ({ app, demo }) => {
+test('the demo shows what the worker trusts', { tag: '@chromium' }, async ({ app, demo }) => {
   expect(demo.printed()).toContain('Throw one and watch');
   await expect(app.locator('#freshness')).toHaveText('fresh');
   for (const [role, version] of Object.entries({ root: '1', timestamp: '2', snapshot: '2', targets: '2' })) {
@@ -130,7 +130,10 @@ for (const [name, { paths, code }] of Object.entries(REFUSED_FILES)) {
   });
 }
 
-test('A1 flip: the demo’s refused page says which file, what was signed and what came', async ({ page, app }) => {
+test('A1 flip: the demo’s refused page says which file, what was signed and what came', { tag: '@chromium' }, async ({
+  page,
+  app,
+}) => {
   await page.locator('#file-flip').selectOption('index.html');
   await reloading(app, () => throwSwitch(page, 'flip'));
   await expect(app.locator('body')).toContainText(/mismatch.*index\.html.*expected.*sha256.*actual.*sha256/s);
@@ -170,7 +173,10 @@ test('C1 headers: the demo’s page sees signed headers only', { tag: '@chromium
   await expectRecovery(page, app);
 });
 
-test('C15 offline: the demo opens from what is stored, and says so when nothing is', async ({ page, app }) => {
+test('C15 offline: the demo opens from what is stored, and says so when nothing is', { tag: '@chromium' }, async ({
+  page,
+  app,
+}) => {
   await reloading(app, () => throwSwitch(page, 'offline'));
   await expectRunning(page, app);
   await reloading(app, () => app.locator('#wipe').click());
@@ -179,7 +185,10 @@ test('C15 offline: the demo opens from what is stored, and says so when nothing 
   await expectRecovery(page, app);
 });
 
-test('the demo publishes the next release, which the app stages and the next navigation opens', async ({ page, app }) => {
+test('the demo publishes the next release, which the app stages and the next navigation opens', { tag: '@chromium' }, async ({
+  page,
+  app,
+}) => {
   const running = page.locator('#running');
   const release = Number(/\d+/.exec((await running.textContent()) ?? '')?.[0]);
   await page.locator('#publish').click();
@@ -198,7 +207,7 @@ test('the demo publishes the next release, which the app stages and the next nav
   await expectRecovery(page, app);
 });
 
-test('the demo says when a newer release is ready, and its button opens it', async ({ page, app }) => {
+test('the demo says when a newer release is ready, and its button opens it', { tag: '@chromium' }, async ({ page, app }) => {
   const running = page.locator('#running');
   const toast = app.locator('#toast');
   const release = Number(/\d+/.exec((await running.textContent()) ?? '')?.[0]);
@@ -212,7 +221,10 @@ test('the demo says when a newer release is ready, and its button opens it', asy
   await expect(toast).toBeHidden();
 });
 
-test('the demo starts again on what it has, takes a free port for a busy one, and ends on Ctrl-C', async ({ demo, page }) => {
+test('the demo starts again on what it has, takes a free port for a busy one, and ends on Ctrl-C', { tag: '@chromium' }, async ({
+  demo,
+  page,
+}) => {
   const folder = await mkdtemp(join(tmpdir(), 'vouchsafe-demo-'));
   const first = await startDemo(folder, { app: 0, console: 0 });
   expect(first.printed()).toContain('Making keys');

@@ -163,7 +163,11 @@ test('a frame in an open page gets the page’s release, and does not activate t
   expect((await statusOf(page)).active?.id).toMatch(/^2-/);
 });
 
-test('releases that were staged and never activated leave nothing behind', async ({ page, publishSite, folder }) => {
+test('releases that were staged and never activated leave nothing behind', { tag: '@chromium' }, async ({
+  page,
+  publishSite,
+  folder,
+}) => {
   const site = await publishSite(await makeRelease(folder, 'one'));
   await openApp(page, site.url);
   /** Bytes. */
@@ -248,7 +252,7 @@ test('C15 offline the app starts cold, also after a restart of the browser, and 
   await site.server.goOnline();
 });
 
-test('offline the signed allowance ends, and the app with it until the repository answers again', async ({
+test('offline the signed allowance ends, and the app with it until the repository answers again', { tag: '@chromium' }, async ({
   page,
   publishSite,
   folder,
@@ -274,7 +278,11 @@ test('offline the signed allowance ends, and the app with it until the repositor
   expect(await proofOf(page)).toEqual(EVERYTHING);
 });
 
-test('a stale release is shown although the server holds back its answer', async ({ page, publishSite, folder }) => {
+test('a stale release is shown although the server holds back its answer', { tag: '@chromium' }, async ({
+  page,
+  publishSite,
+  folder,
+}) => {
   const site = await publishSite(FIXTURE_APP);
   await openApp(page, site.url);
   await openNext(page, site, await makeRelease(folder, 'two'), { expires: { timestamp: 6 } });

@@ -11,13 +11,9 @@ function allowOrigins(mirror: HostileServer): void {
   mirror.lie({ match: /^\/vouchsafe\//, headers: { 'access-control-allow-origin': '*' } });
 }
 
-test('A13 whichever of two servers withholds, corrupts or is silent, the other is used and it is reported', async ({
-  page,
-  publishSite,
-  serve,
-  folder,
-  browserName,
-}) => {
+test('A13 whichever of two servers withholds, corrupts or is silent, the other is used and it is reported', {
+  tag: '@chromium',
+}, async ({ page, publishSite, serve, folder, browserName }) => {
   // Each silent server costs fifteen seconds of waiting.
   test.slow();
   const mirror = await serve(folder);

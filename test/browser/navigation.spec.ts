@@ -157,11 +157,9 @@ test('a site of many pages at the root: clean URLs, no slashes at the end, signe
   expect((await violationsOf(page)).filter(({ code }) => code !== 'not-found' && code !== 'unreachable')).toEqual([]);
 });
 
-test('a single-page app under /shop/: the fallback, where it is allowed and where it is not, slashes at the end, redirects made offline', async ({
-  page,
-  publishSite,
-  folder,
-}) => {
+test('a single-page app under /shop/: the fallback, where it is allowed and where it is not, slashes at the end, redirects made offline', {
+  tag: '@chromium',
+}, async ({ page, publishSite, folder }) => {
   const names = ['index.html', 'help/index.html', 'far/index.html', 'lost.html', 'offline.html'];
   const site = await publishSite(await makePages(join(folder, 'app'), '/shop/', names), {
     base: '/shop/',

@@ -223,7 +223,7 @@ test('C14 a release is kept for the last tab that is on it, and then no longer',
   await expect.poll(async () => (await storedBy(two)).versions).toEqual(['2', '3']);
 });
 
-test('C14 of a person with one tab the release before is gone when the tab has been loaded again', async ({
+test('C14 of a person with one tab the release before is gone when the tab has been loaded again', { tag: '@chromium' }, async ({
   page,
   publishSite,
   folder,

@@ -191,7 +191,11 @@ for (const app of [swagger, monaco, viteApp]) {
       ]);
     });
 
-    test('A1 a first visit to a server that changes one file opens nothing until it is honest', async ({ page, folder, serve }) => {
+    test('A1 a first visit to a server that changes one file opens nothing until it is honest', { tag: '@chromium' }, async ({
+      page,
+      folder,
+      serve,
+    }) => {
       const server = await serve(await app.publish(folder));
       const path = Object.values(app.kinds)[1] ?? '';
       const isTarget = targetFile(path);

@@ -170,18 +170,16 @@ test('C11 a worker that was replaced on the server locks the page, whatever the 
 });
 
 const REPLACEMENTS = [
-  { what: 'takes over at once', script: EVIL, shown: 'for everybody' },
-  { what: 'takes over after a while', script: EVIL_THAT_IS_PATIENT, shown: 'for the browser alone' },
-  { what: 'waits, without skipWaiting,', script: EVIL_THAT_WAITS, shown: 'for everybody' },
-  { what: 'waits, without skipWaiting,', script: EVIL_THAT_WAITS, shown: 'for the browser alone' },
+  { what: 'takes over at once', script: EVIL, shown: 'for everybody', tag: '@chromium' },
+  { what: 'takes over after a while', script: EVIL_THAT_IS_PATIENT, shown: 'for the browser alone', tag: [] as string[] },
+  { what: 'waits, without skipWaiting,', script: EVIL_THAT_WAITS, shown: 'for everybody', tag: [] as string[] },
+  { what: 'waits, without skipWaiting,', script: EVIL_THAT_WAITS, shown: 'for the browser alone', tag: '@chromium' },
 ] as const;
 
-for (const { what, script, shown } of REPLACEMENTS) {
-  test(`C11 another worker on the server, ${shown}, that ${what} locks the page; when the server is honest again, so is the site after its last tab was closed`, async ({
-    page,
-    publishSite,
-    folder,
-  }) => {
+for (const { what, script, shown, tag } of REPLACEMENTS) {
+  test(`C11 another worker on the server, ${shown}, that ${what} locks the page; when the server is honest again, so is the site after its last tab was closed`, {
+    tag,
+  }, async ({ page, publishSite, folder }) => {
     const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
     await openApp(page, site.url);
     await registerIn(page);

@@ -117,10 +117,9 @@ test('violations reach the signed reporting endpoint in the Reporting API’s fo
   expect(requestsPastTheWorker(site, 0)).toEqual(['/']);
 });
 
-test('a browser that is not in the signed sample reports nothing, and one that is in it reports to a path of the site', async ({
-  page,
-  publishSite,
-}) => {
+test('a browser that is not in the signed sample reports nothing, and one that is in it reports to a path of the site', {
+  tag: '@chromium',
+}, async ({ page, publishSite }) => {
   const { received, api } = endpoint();
   const site = await publishSite(FIXTURE_APP, {
     api,

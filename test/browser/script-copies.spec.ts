@@ -161,7 +161,7 @@ test('C7 what a page script writes between the hash of a copy and its hand-over 
   }
 });
 
-test('C7 under a script that overwrites copies without pause, only signed bytes run', async ({
+test('C7 under a script that overwrites copies without pause, only signed bytes run', { tag: '@chromium' }, async ({
   page,
   context,
   publishSite,
@@ -258,7 +258,7 @@ test('C1 who can read headers gets the answer that is made of signed ones, also 
   expect(read).toEqual({ server: null, etag: expect.stringMatching(/^"[0-9a-f]{64}"$/), status: 206, text: 'window.rel' });
 });
 
-test('A1 when the script at its own URL is another one, or none, the app runs from what is signed', async ({
+test('A1 when the script at its own URL is another one, or none, the app runs from what is signed', { tag: '@chromium' }, async ({
   page,
   publishSite,
   folder,
@@ -317,7 +317,7 @@ test('A6 A14 the copy of one release is never served for another', async ({ page
   expect(await releaseOf(page)).toBe('two');
 });
 
-test('C15 offline the copy serves, and without it what is stored', async ({ page, publishSite, folder }) => {
+test('C15 offline the copy serves, and without it what is stored', { tag: '@chromium' }, async ({ page, publishSite, folder }) => {
   const site = await publishSite(await makeRelease(folder, 'one'));
   await openApp(page, site.url);
   // One request brought both copies.
@@ -338,11 +338,9 @@ test('C15 offline the copy serves, and without it what is stored', async ({ page
   await expect.poll(() => copiesOf(page)).toEqual(['one']);
 });
 
-test('what is stored is not needed while there is a copy, and what a worker or a module worker runs comes from there', async ({
-  page,
-  publishSite,
-  folder,
-}) => {
+test('what is stored is not needed while there is a copy, and what a worker or a module worker runs comes from there', {
+  tag: '@chromium',
+}, async ({ page, publishSite, folder }) => {
   const site = await publishSite(await makeRelease(folder, 'one'));
   await openApp(page, site.url);
   await wipeStoredFiles(page);
@@ -361,7 +359,7 @@ test('what is stored is not needed while there is a copy, and what a worker or a
   expect(await statusOf(page)).toMatchObject({ freshness: 'fresh' });
 });
 
-test('a worker that stands down deletes its copies', async ({ page, publishSite, folder }) => {
+test('a worker that stands down deletes its copies', { tag: '@chromium' }, async ({ page, publishSite, folder }) => {
   const directory = await makeRelease(folder, 'one');
   const site = await publishSite(directory);
   await openApp(page, site.url);

@@ -88,10 +88,9 @@ test('only a signed tombstone unregisters the worker and clears what it stored; 
   expect(await leftOvers(page)).toEqual(NOTHING);
 });
 
-test('a worker that is asleep stands down at the next navigation that looks, and a first visit of a browser ends on the plain site', async ({
-  page,
-  publishSite,
-}) => {
+test('a worker that is asleep stands down at the next navigation that looks, and a first visit of a browser ends on the plain site', {
+  tag: '@chromium',
+}, async ({ page, publishSite }) => {
   const site = await publishSite(FIXTURE_APP);
   await openApp(page, site.url);
   await site.publish(FIXTURE_APP, { tombstone: true });

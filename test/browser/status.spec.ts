@@ -47,7 +47,7 @@ test('the status page says what is trusted, by whose keys and until when, within
   expect(problems).toEqual([]);
 });
 
-test('the status page shows violations, newest first, with diagnosis and facts', async ({ page, url }) => {
+test('the status page shows violations, newest first, with diagnosis and facts', { tag: '@chromium' }, async ({ page, url }) => {
   await pretendWorker(page, { replies: { status: sampleStatus(Date.now(), { violations: sampleViolations(Date.now()) }) } });
   await page.goto(url);
   const items = page.locator('#violations > li');
@@ -97,7 +97,7 @@ test('the status page verifies everything, with progress, and says how it ended'
   await expect(page.getByRole('button', { name: 'Verify everything now' })).toBeFocused();
 });
 
-test('the status page looks for a release and activates the staged one', async ({ page, url }) => {
+test('the status page looks for a release and activates the staged one', { tag: '@chromium' }, async ({ page, url }) => {
   const refusal = { code: 'rollback', message: 'The version is lower.', facts: {} } as const;
   await pretendWorker(page, {
     replies: {
@@ -113,7 +113,10 @@ test('the status page looks for a release and activates the staged one', async (
   await expect(page.getByRole('status')).toHaveText(`Release ${STAGED.id} is active.`);
 });
 
-test('the status page says when signatures have expired, and when there is no worker', async ({ page, url }) => {
+test('the status page says when signatures have expired, and when there is no worker', { tag: '@chromium' }, async ({
+  page,
+  url,
+}) => {
   await page.goto(url);
   await expect(page.getByRole('heading', { name: 'No worker controls this page' })).toBeVisible();
   await expect(page.getByRole('button')).toHaveCount(0);
@@ -126,14 +129,14 @@ test('the status page says when signatures have expired, and when there is no wo
   await expect(page.getByRole('row', { name: /^timestamp/ }).locator('time')).toHaveText(/^expired 00:01:\d\d ago$/);
 });
 
-test('the status page says that a worker refuses nothing', async ({ page, url }) => {
+test('the status page says that a worker refuses nothing', { tag: '@chromium' }, async ({ page, url }) => {
   await pretendWorker(page, { replies: { status: sampleStatus(Date.now(), { reportOnly: true }) } });
   await page.goto(url);
   await expect(page.getByRole('heading', { name: 'Fresh' })).toBeVisible();
   await expect(page.locator('#sentence')).toHaveText(/^Report-only: nothing is refused but what is enforced\. All signatures/);
 });
 
-test('the status page is narrower than a phone', async ({ page, url }) => {
+test('the status page is narrower than a phone', { tag: '@chromium' }, async ({ page, url }) => {
   await page.setViewportSize({ width: 320, height: 700 });
   await pretendWorker(page, { replies: { status: sampleStatus(Date.now(), { violations: sampleViolations(Date.now()) }) } });
   await page.goto(url);
@@ -221,7 +224,10 @@ test('without a release the status page says what is known all the same', async 
   await expect(page.getByRole('heading', { name: 'Fresh' })).toBeVisible();
 });
 
-test('the status page is a page of every release, and verifies the real one', async ({ page, publishSite }) => {
+test('the status page is a page of every release, and verifies the real one', { tag: '@chromium' }, async ({
+  page,
+  publishSite,
+}) => {
   const site = await publishSite(FIXTURE_APP);
   await openApp(page, site.url);
   // What the app is loading when its page is left ends with an error of its own.

@@ -216,10 +216,9 @@ test('a Workbox strategy with the plugin serves right bytes under signed headers
   expect((await violationsOf(page)).slice(before)).toEqual([]);
 });
 
-test('a Workbox strategy whose plugin only reports changes nothing but what is enforced; precaching with it is refused, in words', async ({
-  page,
-  publishSite,
-}) => {
+test('a Workbox strategy whose plugin only reports changes nothing but what is enforced; precaching with it is refused, in words', {
+  tag: '@chromium',
+}, async ({ page, publishSite }) => {
   const site = await publishSite(FIXTURE_APP, { reportOnly: true, enforce: ['style.css'] });
   await bundleWorker(site, 'precaching');
   await page.goto(site.url);

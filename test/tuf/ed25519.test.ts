@@ -43,7 +43,10 @@ async function verdicts(publicKey: Uint8Array, signature: Uint8Array, message: U
   return [engine, fallback];
 }
 
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
 
 describe('B2: Wycheproof vectors', () => {
   // The vectors are kept beside the project, not in it; a clone without them has nothing to test here.

@@ -3,7 +3,7 @@ import { isIndexedByName } from '../../src/release/packs.js';
 import { signMetadata } from '../../src/repository/sign.js';
 import { signIndex } from '../../src/repository/targets-index.js';
 import { describe as describeBytes } from '../../src/tuf/file.js';
-import { type JsonObject, parseJson } from '../../src/tuf/json.js';
+import { encodeJson, type JsonObject, parseJson } from '../../src/tuf/json.js';
 import { Targets } from '../../src/tuf/targets.js';
 import { indexDocument, indexTargets, readBlock, TargetsIndex } from '../../src/tuf/targets-index.js';
 import type { TrustedMetadata } from '../../src/tuf/trusted-metadata.js';
@@ -52,7 +52,7 @@ async function verdict(bytes: Uint8Array): Promise<TargetsIndex> {
 
 describe('the index of targets metadata', () => {
   it('has every file in the block that it says, and blocks that it has the hashes of', async () => {
-    const { index: signatures = new Map() } = trusted.listed('targets');
+    const { indexSignatures: signatures = new Map() } = trusted.listed('targets');
     const { signed, blocks } = await indexTargets(targets, isIndexedByName);
     const index = await trusted.verifyIndex(indexDocument(signed, signatures));
     expect(await signIndex(targets, isIndexedByName, repository.signers.targets)).toEqual(
@@ -69,6 +69,20 @@ describe('the index of targets metadata', () => {
       expect(index.digestOf(number).hashes.sha256).toBe((await describeBytes(block)).hashes.sha256);
     expect(index).toMatchObject({ files: targets.files.size, version: targets.version, expires: targets.expires });
     expect([...index.named]).toEqual([['vouchsafe.json', targets.files.get('vouchsafe.json')]]);
+  });
+
+  it('is the same in every version of this program: a worker in the field makes it as the publisher did', async () => {
+    const paths = [
+      ...Array.from({ length: 150 }, (_, i) => `assets/${i}.js`),
+      'index.html',
+      'vouchsafe.json',
+      'vouchsafe/packs/0.txt',
+    ];
+    const entries = Object.fromEntries(paths.map((path) => [path, { length: path.length, hashes: { sha256: '0'.repeat(64) } }]));
+    const fields = { _type: 'targets', spec_version: '1.0.34', version: 7, expires: '2030-01-01T00:00:00Z' };
+    const fixed = new Targets(encodeJson({ signatures: [], signed: { ...fields, targets: entries } }));
+    const { hashes } = await describeBytes(encodeJson((await indexTargets(fixed, isIndexedByName)).signed));
+    expect(hashes.sha256).toBe('dde6747a59e4f0de468303010fcaee5de4cc67f762af7deac8a8d15a26773844');
   });
 
   it('grows with the root of the number of files', async () => {
@@ -102,6 +116,20 @@ describe('A10, A8: an index is refused', () => {
         code: expect.stringMatching(/^(unsigned|malformed)$/),
       });
     await expect(verdict(await sign())).resolves.toBeInstanceOf(TargetsIndex);
+  });
+
+  it('of whose signatures the snapshot lists fewer, or more', async () => {
+    const bytes = await sign();
+    const { signatures = [] } = parseJson(bytes) as { signatures?: JsonObject[] };
+    for (const listed of [signatures.slice(1), [...signatures, { keyid: 'x', sig: '00' }], []]) {
+      const { version, meta } = signedPart(repository.current('snapshot')) as {
+        version: number;
+        meta: { 'targets.json': JsonObject };
+      };
+      const listing = { 'targets.json': { ...meta['targets.json'], index_signatures: listed } };
+      await repository.serve({ snapshot: await repository.forge('snapshot', { version: version + 1, meta: listing }) });
+      await expect((await repository.client().refresh()).verifyIndex(bytes)).rejects.toMatchObject({ code: 'mismatch' });
+    }
   });
 
   it('that the snapshot does not list, though the targets keys have signed it: they alone do not say what a release is', async () => {

@@ -63,10 +63,12 @@ test('a violation reaches the signed reporting endpoint, once, with a diagnosis'
       body: { code: 'mismatch', path: 'main.js', diagnosis: 'HTML instead of the file' },
     },
   ]);
-  // Nothing new.
+  // The next one comes alone.
   site.server.honest();
-  expect(await update(session)).toMatchObject({ outcome: 'staged' });
-  expect(received).toHaveLength(1);
+  site.server.lie({ match: targetFile('style.css'), body: 'another' });
+  expect(await update(session)).toMatchObject({ outcome: 'failed', refusal: { code: 'mismatch' } });
+  await expect.poll(() => received.length).toBe(2);
+  expect(received[1]?.reports).toMatchObject([{ body: { code: 'mismatch', path: 'style.css' } }]);
 });
 
 test('only a signed tombstone unregisters the worker and clears what it stored; the next navigation is the plain site', async ({

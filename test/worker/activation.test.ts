@@ -161,6 +161,68 @@ describe('a release that becomes the active one', () => {
     });
     await releases.collect();
     expect([...(await new Store(SCOPE.href).loadState()).pins.keys()]).toContain('tab');
+    // As a navigation does it.
+    await release('three');
+    await updates.update();
+    const extended: Promise<unknown>[] = [];
+    await updates.activateForNavigation((work) => extended.push(work));
+    await pin('next tab');
+    await Promise.all(extended);
+    expect([...(await new Store(SCOPE.href).loadState()).pins.keys()]).toContain('next tab');
+  });
+
+  it('C14 does not have the files forgotten of one that arrives meanwhile', async () => {
+    const { updates, releases } = app.browser.start();
+    await updates.update();
+    await release('two');
+    await updates.update();
+    await app.repository.release({
+      'vouchsafe.json': manifestWith({ offline_seconds: 61 }),
+      'index.html': 'three',
+      'three.js': 'three',
+    });
+    // The next release's manifest is on its way when a page opens.
+    const held = () => {
+      let goOn = () => {};
+      const until = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      return { goOn, until };
+    };
+    const manifest = held();
+    const asked = held();
+    app.repository.answer = (path) => {
+      if (!path.endsWith('vouchsafe.json')) return undefined;
+      asked.goOn();
+      return manifest.until.then(() => new Response(app.repository.files.get(path)?.slice()));
+    };
+    const updating = updates.update();
+    await asked.until;
+    // What nobody needs then is known, but not forgotten yet.
+    const disk = held();
+    const decided = held();
+    const { keepFiles } = Store.prototype;
+    vi.spyOn(Store.prototype, 'keepFiles').mockImplementationOnce(async function (this: Store, hashes) {
+      decided.goOn();
+      await disk.until;
+      return keepFiles.call(this, hashes);
+    });
+    const extended: Promise<unknown>[] = [];
+    await updates.activateForNavigation((work) => extended.push(work));
+    await decided.until;
+    manifest.goOn();
+    // As long as it takes to stage it, if nothing is waited for.
+    const turns = async () => {
+      for (let turn = 0; turn < 2_000; turn++) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await Promise.race([updating, turns()]);
+    disk.goOn();
+    expect(await updating).toMatchObject({ outcome: 'staged' });
+    await Promise.all(extended);
+    const stored = await new Store(SCOPE.href).storedHashes();
+    const wanted = [...((await releases.staged?.targets.all())?.values() ?? [])].map(({ hashes }) => hashes.sha256 ?? '');
+    expect(wanted.filter((hash) => !stored.has(hash))).toEqual([]);
+    expect(wanted).toHaveLength(3);
   });
 
   it('C7 takes the place of another one that a page script has stored under its key, which does not run', async () => {

@@ -51,7 +51,7 @@ describe('C7 what is stored', () => {
 
 describe('a worker that starts', () => {
   const openedFor = async (path: string) => {
-    const loadDocument = vi.spyOn(Store.prototype, 'loadDocument');
+    const loadDocument = vi.spyOn(Store.prototype, 'loadDocument').mockClear();
     const parts = app.browser.start();
     await parts.releases.open();
     const { event, done } = fetchEvent(path);
@@ -97,6 +97,17 @@ describe('a worker that starts', () => {
       throw new TypeError('offline');
     };
     expect(await openedFor('shared.js')).toEqual({ body: 'shared', read: [0], violations: [] });
+  });
+
+  it('C7 makes an index anew that a page script deleted', async () => {
+    const { updates, releases } = app.browser.start();
+    await updates.update();
+    const { key = '', record } = releases.active ?? {};
+    const { index: _, ...plain } = record ?? { rootVersion: 1, timestamp: new Uint8Array(), snapshot: new Uint8Array() };
+    await new Store(SCOPE.href).saveRelease(key, plain);
+    expect(await openedFor('shared.js')).toMatchObject({ body: 'shared', read: ['targets'] });
+    expect(await app.browser.start().updates.update()).toEqual({ outcome: 'current' });
+    expect(await openedFor('shared.js')).toMatchObject({ body: 'shared', read: [0] });
   });
 
   it('A10 goes by the targets metadata where other keys have signed the index', async () => {
