@@ -139,14 +139,16 @@ async function look({
     return incoming && !isNewerSigned ? 'hidden' : 'unknown';
   }
   if (!(await isAnyOf(bytes, signed))) return replacedBy(bytes, signed, url);
-  if (!incoming || !(await importsEd25519())) return 'signed';
-  // It ran when the other worker was installed, and is part of what would verify from now on.
-  const imported = await signedAs(ED25519_SCRIPT);
-  const script = await scriptAt(scope + ED25519_SCRIPT);
-  if (!script) return 'silence';
-  return imported.length === 0 || (await isAnyOf(script, imported))
-    ? 'signed'
-    : replacedBy(script, imported, scope + ED25519_SCRIPT);
+  return incoming ? lookAtImport(scope, await signedAs(ED25519_SCRIPT)) : 'signed';
+}
+
+/** What a signed worker has imported when it was installed is part of what would verify from now on. */
+async function lookAtImport(scope: string, signed: readonly TargetFile[]): Promise<'signed' | 'silence' | VouchsafeError> {
+  if (signed.length === 0 || !(await importsEd25519())) return 'signed';
+  const url = scope + ED25519_SCRIPT;
+  const bytes = await scriptAt(url);
+  if (!bytes) return 'silence';
+  return (await isAnyOf(bytes, signed)) ? 'signed' : replacedBy(bytes, signed, url);
 }
 
 /** What the server has there now; nothing that is signed when it is too long, undefined when the server says nothing. */
