@@ -65,6 +65,7 @@ test('a violation reaches the signed reporting endpoint, once, with a diagnosis'
   ]);
   // The next one comes alone.
   site.server.honest();
+  await site.publish(await makeSmallRelease(folder, 'three'));
   site.server.lie({ match: targetFile('style.css'), body: 'another' });
   expect(await update(session)).toMatchObject({ outcome: 'failed', refusal: { code: 'mismatch' } });
   await expect.poll(() => received.length).toBe(2);
