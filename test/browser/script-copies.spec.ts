@@ -364,7 +364,8 @@ test('a worker that stands down deletes its copies', { tag: '@chromium' }, async
   const site = await publishSite(directory);
   await openApp(page, site.url);
   await site.publish(directory, { delivery: 'progressive', tombstone: true });
-  expect(await update(page)).toMatchObject({ outcome: 'activated' });
+  // The look of the page that has just opened may have found it.
+  expect((await update(page)).outcome).toMatch(/^(activated|current)$/);
   expect(await page.evaluate(() => caches.keys())).toEqual([]);
 });
 
