@@ -131,12 +131,31 @@ async function registered(
   url: string,
   scope: string | undefined,
 ): Promise<ServiceWorkerRegistration> {
+  const there = await alreadyRegistered(container, url, scope);
+  if (there) return there;
   try {
     // 'none': the browser looks at the server, not its HTTP cache, when it checks the worker script and what it imports.
     return await container.register(trustedUrl(url), { updateViaCache: 'none', ...(scope === undefined ? {} : { scope }) });
   } catch (error) {
     throw new RefusedError({ code: 'forbidden', message: `The worker cannot be registered: ${String(error)}`, facts: { url } });
   }
+}
+
+/**
+ * The registration that `register()` would find and leave as it is. It would wait for the browser's look at the worker script, if there is one under way
+ * (both are jobs of one queue: Service Workers, appendix A, Schedule Job): a server that never answers would keep the page from watching over its worker.
+ */
+async function alreadyRegistered(
+  container: ServiceWorkerContainer,
+  url: string,
+  scope: string | undefined,
+): Promise<ServiceWorkerRegistration | undefined> {
+  const script = new URL(url, document.baseURI).href;
+  const wanted = new URL(scope ?? './', scope === undefined ? script : document.baseURI).href;
+  const found = await container.getRegistration(wanted).catch(() => undefined);
+  const newest = found?.installing ?? found?.waiting ?? found?.active;
+  const isSame = found?.scope === wanted && found.updateViaCache === 'none' && newest?.scriptURL === script;
+  return isSame && found.active ? found : undefined;
 }
 
 /** The registration's active worker, waiting for the one that installs if there is none yet. */

@@ -84,8 +84,8 @@ export class FakeContainer extends EventTarget {
     return registration;
   }
 
-  async getRegistration(): Promise<FakeRegistration | undefined> {
-    return this.registrations[0];
+  async getRegistration(url = location.href): Promise<FakeRegistration | undefined> {
+    return this.registrations.find(({ scope }) => url.startsWith(scope));
   }
 
   async getRegistrations(): Promise<FakeRegistration[]> {

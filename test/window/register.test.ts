@@ -59,6 +59,20 @@ async function open(options: RegisterOptions = {}) {
 const wasSent = (name: Request['vouchsafe']) => worker.sent.filter(({ vouchsafe }) => vouchsafe === name);
 
 describe('register()', () => {
+  it.each<[string, (registration: FakeRegistration) => RegisterOptions | undefined, number]>([
+    ['is the same', () => undefined, 0],
+    ['is the same, by other names', () => ({ worker: '../vouchsafe-worker.js', scope: '/' }), 0],
+    ['has another script', () => ({ worker: '/other/worker.js', scope: '/' }), 1],
+    ['has another scope', () => ({ scope: '/shop/' }), 1],
+    ['is about to have another script', (found) => void found.find(new FakeWorker(`${SCOPE}evil.js`, 'installing')), 1],
+    ['lets the HTTP cache answer', (found) => void Object.assign(found, { updateViaCache: 'imports' }), 1],
+    ['has no active worker', (found) => void Object.assign(found, { waiting: worker, active: null }), 1],
+  ])('where what is registered %s', async (_, change, registered) => {
+    const [found] = container.registrations;
+    await open(found && change(found));
+    expect(container.registered).toBe(registered);
+  });
+
   it.each([{ activation: 'prompt' as const }, {}])('tells the worker what it says about activation: %o', async (options) => {
     await open(options);
     await vi.waitFor(() => expect(wasSent('policy')).toEqual([{ vouchsafe: 'policy', activation: options.activation }]));
@@ -271,7 +285,7 @@ describe('a worker that was replaced', () => {
     container.change(evil);
     expect(heard).toEqual([['stood-down', null]]);
     expect(lockPage).not.toHaveBeenCalled();
-    expect(container.registered).toBe(1);
+    expect(container.registered).toBe(0);
   });
 });
 
@@ -281,6 +295,7 @@ describe('the worker of a page that none controls yet', () => {
     ['/docs/vouchsafe-worker.js', '/docs/vouchsafe-worker.js'],
   ])('with %s from the Vite plugin is %s', async (defined, expected) => {
     container.controller = null;
+    container.registrations = [];
     vi.stubGlobal('__VOUCHSAFE_WORKER__', defined);
     await open();
     expect(container.script).toBe(expected);
