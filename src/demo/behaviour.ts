@@ -15,7 +15,7 @@ export type Behaviour =
   | { readonly body: string | Uint8Array; readonly type?: string }
   /** Announces the whole length, sends this many bytes and hangs up. */
   | { readonly truncate: number }
-  /** Announces the whole length, sends this share of the bytes (0 to 1), and then nothing more. */
+  /** Announces the whole length (of an empty body, one byte), sends this share of the bytes (0 to 1), and then nothing more. */
   | { readonly stall: number }
   /** Hangs up without an answer. */
   | { readonly drop: true }
@@ -88,7 +88,8 @@ const hangUpAfter = (response: ServerResponse, file: PublishedFile, bytes: numbe
 };
 
 const stallAfter = (response: ServerResponse, file: PublishedFile, share: number): void => {
-  response.writeHead(file.status, { ...file.headers, 'content-length': String(file.bytes.length) });
+  // Of an empty body a browser has all, and asks for the next thing on the connection that this answer then blocks.
+  response.writeHead(file.status, { ...file.headers, 'content-length': String(Math.max(1, file.bytes.length)) });
   response.flushHeaders();
   response.write(file.bytes.subarray(0, Math.floor(file.bytes.length * share)));
 };
