@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { ED25519_SCRIPT, LOADER_PAGE, LOADER_SCRIPT, REPOSITORY_FOLDER, WORKER_SCRIPT } from '../release/config.js';
+import { LOADER_PAGE, LOADER_SCRIPT, REPOSITORY_FOLDER, WORKER_SCRIPT } from '../release/config.js';
 import { MANIFEST_PATH } from '../release/manifest.js';
 import { MAX_PATH_LENGTH } from '../tuf/layout.js';
 import { isInside } from './folders.js';
@@ -144,7 +144,7 @@ function checkReserved(path: string): void {
   if (
     lower.startsWith(REPOSITORY_FOLDER) ||
     lower === REPOSITORY_FOLDER.slice(0, -1) ||
-    [WORKER_SCRIPT, ED25519_SCRIPT, LOADER_SCRIPT, LOADER_PAGE, MANIFEST_PATH].includes(lower)
+    [WORKER_SCRIPT, LOADER_SCRIPT, LOADER_PAGE, MANIFEST_PATH].includes(lower)
   ) {
     throw new PublisherError('bad-input', `The name ${path} is one that Vouchsafe writes itself; rename it in the app.`);
   }

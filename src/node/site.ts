@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  ED25519_SCRIPT,
   LOADER_PAGE,
   LOADER_SCRIPT,
   METADATA_FOLDER,
@@ -35,7 +34,7 @@ export interface SiteOptions {
   readonly mirrors: readonly string[];
   /** Whether the worker only reports what it would have refused. */
   readonly reportOnly: boolean;
-  /** Folder with `ed25519.js`, `worker.js`, `loader.js`, `loader.html` and `status.html`; the package's own by default. */
+  /** Folder with `worker.js`, `loader.js`, `loader.html` and `status.html`; the package's own by default. */
   readonly bundles?: string | undefined;
 }
 
@@ -66,8 +65,7 @@ export interface OwnFiles {
  */
 export async function ownFiles(options: SiteOptions): Promise<OwnFiles> {
   const bundles = options.bundles ?? BUNDLES;
-  const [ed25519, worker, loader, page, status] = await Promise.all([
-    readBundle(bundles, 'ed25519.js'),
+  const [worker, loader, page, status] = await Promise.all([
     readBundle(bundles, 'worker.js'),
     readBundle(bundles, 'loader.js'),
     readBundle(bundles, 'loader.html'),
@@ -75,8 +73,7 @@ export async function ownFiles(options: SiteOptions): Promise<OwnFiles> {
   ]);
   return {
     scripts: [
-      { path: ED25519_SCRIPT, bytes: Buffer.from(ed25519) },
-      { path: WORKER_SCRIPT, bytes: Buffer.from(workerScript(options, worker, ed25519)) },
+      { path: WORKER_SCRIPT, bytes: Buffer.from(workerScript(options, worker)) },
       { path: LOADER_SCRIPT, bytes: Buffer.from(loader) },
     ],
     loaderPage: { path: LOADER_PAGE, bytes: Buffer.from(page.replaceAll('__BASE__', () => escapeHtml(options.base))) },
@@ -108,7 +105,7 @@ export function checkBase(base: string): string {
 }
 
 /** Ours that pages ask for: under a prefix the status page, for one, would be refused. */
-const OWN_PATHS = [WORKER_SCRIPT, ED25519_SCRIPT, LOADER_SCRIPT, LOADER_PAGE, STATUS_PAGE, RESET_PAGE, STATUS_DATA];
+const OWN_PATHS = [WORKER_SCRIPT, LOADER_SCRIPT, LOADER_PAGE, STATUS_PAGE, RESET_PAGE, STATUS_DATA];
 
 /**
  * Checks passthrough prefixes: what they name goes to the network, so none may name the app itself.
@@ -166,7 +163,7 @@ export function checkMirrors(mirrors: readonly string[]): string[] {
 }
 
 /** The fields stand in a fixed order, so that the same configuration is the same script. */
-function workerScript(options: SiteOptions, worker: string, ed25519: string): string {
+function workerScript(options: SiteOptions, worker: string): string {
   const utf8 = new TextDecoder('utf-8', { fatal: true });
   const config: WorkerConfig = {
     roots: options.roots.map((root) => utf8.decode(root)),
@@ -175,9 +172,8 @@ function workerScript(options: SiteOptions, worker: string, ed25519: string): st
     passthrough: options.passthrough,
     ...(options.reportOnly && { reportOnly: true }),
   };
-  // What the worker may import counts too: a browser installs a worker anew when only that is another.
   const build = createHash('sha256')
-    .update(JSON.stringify([config, worker, ed25519]))
+    .update(JSON.stringify([config, worker]))
     .digest('hex')
     .slice(0, BUILD_DIGITS);
   return `${scriptStart(build)},${JSON.stringify(config).slice(1)};\n${worker}`;

@@ -39,8 +39,6 @@ export function scriptStart(build: string): string {
 export const WORKER_SCRIPT = 'vouchsafe-worker.js';
 /** The name of the loader script, at the root of the scope. */
 export const LOADER_SCRIPT = 'vouchsafe-loader.js';
-/** The name of the script with Ed25519 in JavaScript, at the root of the scope. */
-export const ED25519_SCRIPT = 'vouchsafe-ed25519.js';
 /** The name of the loader page as a target. It is served at the URL of every page. */
 export const LOADER_PAGE = 'vouchsafe-loader.html';
 /** The folder under the scope that holds the TUF repository. */

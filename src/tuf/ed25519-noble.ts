@@ -8,8 +8,6 @@ import { littleEndian } from './little-endian.js';
  * noble's own `verify` multiplies by the cofactor, which accepts signatures that engines refuse. They compute R = [S]B - [k]A and
  * compare its encoding with the signature's (RFC 8032 section 5.1.7); so does this.
  *
- * This file is also bundled as a script of its own, which the standalone worker imports where it needs it (`worker/ed25519-script.ts`).
- *
  * @param publicKey 32 bytes
  * @param signature 64 bytes
  * @param message what was signed

@@ -53,7 +53,7 @@ export async function verifyEd25519(publicKey: Uint8Array, signature: Uint8Array
 }
 
 /** Whether the engine's WebCrypto has Ed25519. Asked each time: an answer that was remembered could outlive a passing failure. */
-export async function engineHasEd25519(): Promise<boolean> {
+async function engineHasEd25519(): Promise<boolean> {
   try {
     await importKey(BASE_POINT);
     return true;
@@ -63,7 +63,7 @@ export async function engineHasEd25519(): Promise<boolean> {
 }
 
 /** Whether this is WebKit, which Safari is too: nothing but its name says so. Blink, which was made from it, has another number there. */
-export function isWebKit(): boolean {
+function isWebKit(): boolean {
   return typeof navigator === 'object' && navigator.userAgent.includes('AppleWebKit/605.');
 }
 

@@ -1,10 +1,9 @@
 import type { Request, VetResult } from '../messages/messages.js';
-import { ED25519_SCRIPT, scriptStart, type WorkerConfig } from '../release/config.js';
+import { scriptStart, type WorkerConfig } from '../release/config.js';
 import { download } from '../tuf/download.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { checkFile, describe, inWords, type TargetFile } from '../tuf/file.js';
 import { DEFAULT_LIMITS } from '../tuf/limits.js';
-import { importsEd25519 } from './ed25519-script.js';
 import { toRefusal } from './refusal.js';
 import type { Releases } from './releases.js';
 import type { Updates } from './updates.js';
@@ -123,13 +122,9 @@ async function look({
   const bytes = await scriptAt(url);
   if (!bytes) return 'silence';
   await updates.updateFromNow();
-  const newestOf = (name: string) => updates.newest?.targets?.files.get(name);
-  const signedAs = async (name: string): Promise<TargetFile[]> => {
-    const all = [releases.active, releases.staged].map((release) => release?.targets.find(name).catch(() => undefined));
-    return [newestOf(name), ...(await Promise.all(all))].filter((file) => file !== undefined);
-  };
-  const newest = newestOf(path);
-  const signed = await signedAs(path);
+  const newest = updates.newest?.targets?.files.get(path);
+  const all = [releases.active, releases.staged].map((release) => release?.targets.find(path).catch(() => undefined));
+  const signed = [newest, ...(await Promise.all(all))].filter((file) => file !== undefined);
   // A repository of another tool need not list the worker's own script. One from elsewhere is another matter.
   if (signed.length === 0 && url === active?.scriptURL) return 'unknown';
   // The older ones, too: when the signers have moved on, the script that runs here is still no attack.
@@ -139,16 +134,7 @@ async function look({
     return incoming && !isNewerSigned ? 'hidden' : 'unknown';
   }
   if (!(await isAnyOf(bytes, signed))) return replacedBy(bytes, signed, url);
-  return incoming ? lookAtImport(scope, await signedAs(ED25519_SCRIPT)) : 'signed';
-}
-
-/** What a signed worker has imported when it was installed is part of what would verify from now on. */
-async function lookAtImport(scope: string, signed: readonly TargetFile[]): Promise<'signed' | 'silence' | VouchsafeError> {
-  if (signed.length === 0 || !(await importsEd25519())) return 'signed';
-  const url = scope + ED25519_SCRIPT;
-  const bytes = await scriptAt(url);
-  if (!bytes) return 'silence';
-  return (await isAnyOf(bytes, signed)) ? 'signed' : replacedBy(bytes, signed, url);
+  return 'signed';
 }
 
 /** What the server has there now; nothing that is signed when it is too long, undefined when the server says nothing. */

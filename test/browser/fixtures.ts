@@ -139,13 +139,9 @@ function killBrowserOf(profile: string): void {
  * @returns URL paths
  */
 export function requestsPastTheWorker({ server }: Pick<Site, 'server'>, since = 0): string[] {
-  const own = [
-    'vouchsafe/metadata/',
-    'vouchsafe/targets/',
-    'vouchsafe-worker.js',
-    'vouchsafe-ed25519.js',
-    'vouchsafe-loader.js',
-  ].map((name) => server.base + name);
+  const own = ['vouchsafe/metadata/', 'vouchsafe/targets/', 'vouchsafe-worker.js', 'vouchsafe-loader.js'].map(
+    (name) => server.base + name,
+  );
   return server.paths(since).filter((path) => !own.some((prefix) => path.startsWith(prefix)));
 }
 

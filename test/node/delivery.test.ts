@@ -15,7 +15,7 @@ const wire = async (workspace: Workspace): Promise<Record<string, unknown>> =>
   JSON.parse(text(await workspace.target('vouchsafe.json')));
 
 describe('our own files', () => {
-  const SCRIPTS = ['vouchsafe-ed25519.js', 'vouchsafe-worker.js', 'vouchsafe-loader.js', 'vouchsafe-loader.html'];
+  const SCRIPTS = ['vouchsafe-worker.js', 'vouchsafe-loader.js', 'vouchsafe-loader.html'];
 
   test.each(['strict', 'progressive'] as const)('are targets with the bytes that are at their URLs: %s', async (delivery) => {
     const workspace = await Workspace.make(APP);

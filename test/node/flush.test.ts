@@ -133,7 +133,7 @@ describe('targets', () => {
     await workspace.published();
     for (const name of names) expect(Buffer.from(await workspace.target(name)).toString()).toBe('same');
     expect(readdirSync(workspace.path('out/vouchsafe/targets')).filter((name) => name.endsWith('.js'))).toHaveLength(
-      names.length + 3,
+      names.length + 2,
     );
   });
 });

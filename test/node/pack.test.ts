@@ -62,7 +62,6 @@ describe('the package as npm installs it', { timeout: 60_000 }, () => {
       'README.md',
       'LICENSE',
       'dist/bundles/worker.js',
-      'dist/bundles/ed25519.js',
       'dist/bundles/loader.js',
       'dist/bundles/loader.html',
       'dist/node/cli.js',

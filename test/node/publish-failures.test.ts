@@ -35,17 +35,17 @@ describe('the order of writing', () => {
     'targets/HASH.more.html',
     'metadata/2.targets.json',
     'metadata/2.snapshot.json',
-    'vouchsafe-ed25519.js',
+    'vouchsafe-loader.js',
     'more.html',
   ];
   test.each([
     ['metadata/2.targets.json', 1],
     ['metadata/2.snapshot.json', 2],
-    ['vouchsafe-ed25519.js', 3],
+    ['vouchsafe-loader.js', 3],
     ['more.html', 4],
   ])('a failure at %s leaves the previous release, and the next try succeeds', async (step, done) => {
     const { workspace, store } = await betweenReleases();
-    await rm(workspace.path('out', 'vouchsafe-ed25519.js'));
+    await rm(workspace.path('out', 'vouchsafe-loader.js'));
     const path = step.startsWith('metadata/') ? `vouchsafe/${step}` : step;
     await mkdir(workspace.path('out', path, 'in-the-way'), { recursive: true });
     await expect(workspace.publish()).rejects.toMatchObject({

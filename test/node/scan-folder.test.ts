@@ -59,7 +59,6 @@ describe('scanFolder', () => {
     'Vouchsafe/x.js',
     'vouchsafe',
     'vouchsafe-worker.js',
-    'vouchsafe-ed25519.js',
     'vouchsafe-loader.js',
     'vouchsafe-loader.html',
     'vouchsafe/index.html',

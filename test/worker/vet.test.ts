@@ -107,30 +107,6 @@ describe('vet', () => {
       expect(await vet(parts)).toEqual({ isSigned: undefined });
     });
 
-    it('C11 in an engine where a worker imports Ed25519 does not take a signed one for right that had another script to import', async () => {
-      await repository.release({
-        'vouchsafe.json': manifestWith(),
-        'index.html': 'two',
-        'vouchsafe-worker.js': next,
-        'vouchsafe-ed25519.js': 'noble',
-      });
-      serve(next);
-      const imported = (text: string) => repository.files.set('/vouchsafe-ed25519.js', utf8(text));
-      imported('evil');
-      // Nobody else asks for it.
-      expect(await vet(start())).toEqual({ isSigned: true });
-      vi.stubGlobal('navigator', {
-        userAgent: 'Mozilla/5.0 AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 Safari/605.1.15',
-      });
-      const parts = start();
-      const refusal = { code: 'verifier-replaced', facts: { url: `${SCOPE.href}vouchsafe-ed25519.js` } };
-      expect(await vet(parts)).toMatchObject({ isSigned: false, refusal });
-      await vetNext(parts);
-      expect(postMessage).not.toHaveBeenCalled();
-      imported('noble');
-      expect(await vet(parts)).toEqual({ isSigned: true });
-    });
-
     it('lets a signed one take over', async () => {
       await publish(next, 'two');
       serve(next);

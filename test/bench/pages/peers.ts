@@ -161,7 +161,7 @@ export function vouchsafe(options: Partial<PublishOptions> = {}): Peer {
         },
         install: (tab) => tab.run(installVouchsafe),
         update: (tab) => tab.run(updateVouchsafe),
-        own: /^vouchsafe(\/metadata\/|-worker\.js$|-ed25519\.js$)/,
+        own: /^vouchsafe(\/metadata\/|-worker\.js$)/,
       };
     },
   };

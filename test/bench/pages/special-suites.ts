@@ -39,8 +39,8 @@ self.addEventListener('fetch', (event) => event.respondWith(new Response(page, {
   },
 };
 
-/** The scripts of all peers that run in a worker. Ours has a second one, for engines without Ed25519. */
-const WORKER_SCRIPT = /^(sw|workbox-\w+|ngsw-worker|vouchsafe-worker|vouchsafe-ed25519)\.js$/;
+/** The scripts of all peers that run in a worker. */
+const WORKER_SCRIPT = /^(sw|workbox-\w+|ngsw-worker|vouchsafe-worker)\.js$/;
 
 /**
  * Measures what a browser downloads to have a worker, for an app of one file.
