@@ -15,7 +15,7 @@ export type Behaviour =
   | { readonly body: string | Uint8Array; readonly type?: string }
   /** Announces the whole length, sends this many bytes and hangs up. */
   | { readonly truncate: number }
-  /** Announces the whole length (of an empty body, one byte), sends this share of the bytes (0 to 1), and then nothing more. */
+  /** Announces the whole length (of an empty body, one byte), sends this share of the bytes (0 to 1), and then nothing more; hangs up when the lie ends. */
   | { readonly stall: number }
   /** Hangs up without an answer. */
   | { readonly drop: true }

@@ -38,7 +38,7 @@ export interface HostileServerOptions {
 interface ToldLie {
   readonly lie: Lie;
   left: number;
-  /** Settles when the lie ends: what it holds back is then answered honestly. */
+  /** Settles when the lie ends: what it holds back is then answered honestly, and what has stalled is cut off. */
   readonly ended: Promise<void>;
   end(): void;
 }
@@ -203,8 +203,10 @@ export class HostileServer {
     });
     for (const listen of [...this.#waiting]) listen(received);
     if (told !== undefined) {
-      if (!('hold' in told.lie)) return answerWithLie(told.lie, this.out, this.#inside(path), response);
+      if (!('hold' in told.lie)) await answerWithLie(told.lie, this.out, this.#inside(path), response);
+      if (!('hold' in told.lie || 'stall' in told.lie)) return;
       await told.ended;
+      if ('stall' in told.lie) response.destroy();
       if (response.destroyed) return;
     }
     if (this.#api !== undefined && path.startsWith('/api/')) this.#api(request, response);

@@ -197,7 +197,9 @@ describe('a lying server', () => {
     undo();
     undo = server.lie({ match: /worker/, stall: 0.5 });
     expect(await rawGet(url, 100)).toMatchObject({ body: 'work', complete: false, headers: { 'content-length': '8' } });
+    const stalled = await fetch(url);
     undo();
+    await expect(stalled.text()).rejects.toThrow('terminated');
     undo = server.lie({ match: /worker/, drop: true });
     await expect(rawGet(url, 5000)).rejects.toThrow();
     undo();
