@@ -38,8 +38,8 @@ export default defineConfig(({ mode }) => ({
     lib: {
       entry: ENTRIES[mode] ?? '',
       formats: ['iife'],
-      // Vite wants one; none of the scripts exports anything.
-      name: 'vouchsafe',
+      // Vite wants one; none of the scripts exports anything. Not `vouchsafe`, which the worker finds its configuration under.
+      name: 'vouchsafeBundle',
       fileName: () => `${mode}.js`,
     },
   },

@@ -88,7 +88,7 @@ const hangUpAfter = (response: ServerResponse, file: PublishedFile, bytes: numbe
 };
 
 const stallAfter = (response: ServerResponse, file: PublishedFile, share: number): void => {
-  // Of an empty body a browser has all, and asks for the next thing on the connection that this answer then blocks.
+  // A browser takes an empty body for complete, and uses the connection again, on which nothing would then be answered.
   response.writeHead(file.status, { ...file.headers, 'content-length': String(Math.max(1, file.bytes.length)) });
   response.flushHeaders();
   response.write(file.bytes.subarray(0, Math.floor(file.bytes.length * share)));

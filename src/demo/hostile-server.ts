@@ -203,10 +203,12 @@ export class HostileServer {
     });
     for (const listen of [...this.#waiting]) listen(received);
     if (told !== undefined) {
-      if (!('hold' in told.lie)) await answerWithLie(told.lie, this.out, this.#inside(path), response);
-      if (!('hold' in told.lie || 'stall' in told.lie)) return;
+      if (!('hold' in told.lie)) {
+        await answerWithLie(told.lie, this.out, this.#inside(path), response);
+        if ('stall' in told.lie) void told.ended.then(() => response.destroy());
+        return;
+      }
       await told.ended;
-      if ('stall' in told.lie) response.destroy();
       if (response.destroyed) return;
     }
     if (this.#api !== undefined && path.startsWith('/api/')) this.#api(request, response);

@@ -32,7 +32,7 @@ export function standDownCommand(program: Command): Command {
       `
 Use it to stop using Vouchsafe, for a while or for good. The release that it publishes is signed with the same keys as any other, since
 nobody else may turn the worker off. A browser that gets it deletes what the worker stored and unregisters the worker; from then on it loads
-the app from its own URLs, where this command writes the files, unverified. The worker's scripts stay in the output, because browsers that
+the app from its own URLs, where this command writes the files, unverified. Worker and loader stay in the output, because browsers that
 come back after a long time ask for them. Leave the site in place, with the metadata, until they all have been there.
 
 To come back, publish again into the same folder: browsers then register the worker anew.

@@ -48,8 +48,7 @@ export interface SiteFile {
 /** Our own part of a site. */
 export interface OwnFiles {
   /**
-   * The scripts and the loader page, which browsers get at their URLs without the worker, in the order to write them in: a worker may import
-   * the script that came with it as soon as it is there. They are targets too, so that a replaced one can be told from a new one of ours.
+   * The scripts, which browsers get at their URLs without the worker. They are targets too, so that a replaced one can be told from a new one of ours.
    */
   readonly scripts: readonly SiteFile[];
   readonly loaderPage: SiteFile;

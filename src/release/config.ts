@@ -4,7 +4,7 @@
  */
 export interface WorkerConfig {
   /**
-   * Names the bytes of the worker script and of what it may import: one who has this name has these bytes. `publish` writes it as the first field of
+   * Names the bytes of the worker script: one who has this name has these bytes. `publish` writes it as the first field of
    * the script's first line, where the script on the server is told from the one that runs. Without it nobody can.
    */
   readonly build?: string;

@@ -44,7 +44,7 @@ export interface UpdaterOptions {
    */
   readonly hasDeltas?: boolean;
   /**
-   * Whether to ask for the timestamp together with the next root, and for the next role while one is being saved. What comes is looked at, and saved, in
+   * Whether to ask for the timestamp together with the next root, for a delta together with the snapshot, and for the next role while one is being saved. What comes is looked at, and saved, in
    * the order of the specification all the same; a store that fails is noticed one request later. By default one thing is done after the other.
    */
   readonly isEager?: boolean;
@@ -52,6 +52,9 @@ export interface UpdaterOptions {
   readonly now?: () => number;
   readonly limits?: Partial<Limits>;
 }
+
+/** What the store has of the roles that others list, on its way. */
+type Readings = Readonly<Record<'snapshot' | 'targets', Promise<Uint8Array | undefined>>>;
 
 /**
  * Keeps the top-level metadata up to date (specification 5.1 to 5.6) and downloads targets: all that a client needs whose targets are not
@@ -183,7 +186,7 @@ export class Refresher {
     await this.#updateListed(
       trusted,
       'snapshot',
-      stored.snapshot,
+      stored,
       snapshotLength,
       (bytes) => trusted.loadSnapshot(bytes),
       (bytes) => trusted.updateSnapshot(bytes),
@@ -191,7 +194,7 @@ export class Refresher {
     await this.#updateListed(
       trusted,
       'targets',
-      stored.targets,
+      stored,
       targetsLength,
       (bytes) => trusted.loadTargets(bytes),
       (bytes) => trusted.updateTargets(bytes),
@@ -289,12 +292,12 @@ export class Refresher {
   async #updateListed(
     trusted: TrustedMetadata,
     role: 'snapshot' | 'targets',
-    reading: Promise<Uint8Array | undefined>,
+    readings: Readings,
     maxLength: number,
     load: (bytes: Uint8Array) => Promise<unknown>,
     update: (bytes: Uint8Array) => Promise<Metadata>,
   ): Promise<void> {
-    const stored = await this.#load(reading, load);
+    const stored = await this.#load(readings[role], load);
     if (trusted.isFresh(role)) return;
     const { version, length } = trusted.listed(role);
     const longest = Math.min(length ?? maxLength, maxLength);
@@ -318,8 +321,22 @@ export class Refresher {
         maxLength: Math.floor(longest / 2),
         take: (delta) => update(applyDelta(hasDelta, delta, longest)),
       });
-    const { bytes } = (await unlessRefused(fromDelta)) || (await whole());
+    const download = async () => (await unlessRefused(fromDelta)) || whole();
+    const [{ bytes }] = await Promise.all([download(), role === 'snapshot' && this.#askForDelta(trusted, readings.targets)]);
     await this.#save(() => this.#options.store.saveRole(role, bytes));
+  }
+
+  /**
+   * Asks for the delta to the targets metadata that the next snapshot most likely lists, the version after the one before, while that snapshot is on its
+   * way. A client that has missed a release is told that there is no such file, and then asks for its own.
+   */
+  async #askForDelta({ snapshot }: TrustedMetadata, reading: Readings['targets']): Promise<void> {
+    const { isEager, hasDeltas } = this.#options;
+    const version = snapshot?.meta.get('targets.json')?.version;
+    const base = isEager && hasDeltas && version !== undefined && (await reading);
+    if (!base) return;
+    const name = await deltaName('targets', version + 1, base);
+    this.metadata.askAhead({ name, maxLength: Math.floor(this.limits.targetsLength / 2) });
   }
 
   /** Offers what the store has of a role, and returns it. It is a memory of versions at best, so a refusal only means to go without it. */

@@ -54,7 +54,12 @@ export class Connection {
       throw new RefusedError({ code: 'unsupported', message, facts: { url: location.href } });
     }
     const url = worker ?? container.controller?.scriptURL ?? defaultUrl();
-    const registration = await registered(container, url, scope);
+    const found = await findRegistration(container, url, scope);
+    const incoming = found?.installing ?? found?.waiting;
+    // Another script that waits in the place of ours gives way to ours; that, too, may wait for the server.
+    if (found?.active && incoming && incoming.scriptURL !== found.active.scriptURL)
+      registered(container, url, scope).catch(() => {});
+    const registration = found ?? (await registered(container, url, scope));
     const first = await activated(registration);
     return new Connection(container, new URL(url, document.baseURI).href, registration, first);
   }
@@ -131,10 +136,8 @@ async function registered(
   url: string,
   scope: string | undefined,
 ): Promise<ServiceWorkerRegistration> {
-  const there = await alreadyRegistered(container, url, scope);
-  if (there) return there;
   try {
-    // 'none': the browser looks at the server, not its HTTP cache, when it checks the worker script and what it imports.
+    // 'none': the browser looks at the server, not its HTTP cache, when it checks the worker script.
     return await container.register(trustedUrl(url), { updateViaCache: 'none', ...(scope === undefined ? {} : { scope }) });
   } catch (error) {
     throw new RefusedError({ code: 'forbidden', message: `The worker cannot be registered: ${String(error)}`, facts: { url } });
@@ -142,20 +145,24 @@ async function registered(
 }
 
 /**
- * The registration that `register()` would find and leave as it is. It would wait for the browser's look at the worker script, if there is one under way
- * (both are jobs of one queue: Service Workers, appendix A, Schedule Job): a server that never answers would keep the page from watching over its worker.
+ * The registration, if our worker is the active one of it. `ServiceWorkerContainer.register()` would find it too, but waits for the browser's look at the
+ * worker script, if there is one under way (both are jobs of one queue: Service Workers, appendix A, Schedule Job), or for that of another script which was
+ * registered in its place: a server that never answers would keep the page from watching over its worker. What else is wrong with it the watch finds.
  */
-async function alreadyRegistered(
+async function findRegistration(
   container: ServiceWorkerContainer,
   url: string,
   scope: string | undefined,
 ): Promise<ServiceWorkerRegistration | undefined> {
-  const script = new URL(url, document.baseURI).href;
-  const wanted = new URL(scope ?? './', scope === undefined ? script : document.baseURI).href;
-  const found = await container.getRegistration(wanted).catch(() => undefined);
-  const newest = found?.installing ?? found?.waiting ?? found?.active;
-  const isSame = found?.scope === wanted && found.updateViaCache === 'none' && newest?.scriptURL === script;
-  return isSame && found.active ? found : undefined;
+  try {
+    const script = new URL(url, document.baseURI).href;
+    const wanted = new URL(scope ?? './', scope === undefined ? script : document.baseURI).href;
+    const found = await container.getRegistration(wanted);
+    return found?.scope === wanted && found.active?.scriptURL === script ? found : undefined;
+  } catch {
+    // What is no URL, or of another origin, is refused when it is registered.
+    return undefined;
+  }
 }
 
 /** The registration's active worker, waiting for the one that installs if there is none yet. */

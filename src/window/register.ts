@@ -176,7 +176,9 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
       void registerPeriodicSync(this.registration, look.periodic ?? 12 * HOUR);
     }
     if (past) await this.#report(past);
-    const [status] = await Promise.all([this.#askStatus(), this.#watch.inspect()]);
+    // Not waited for: what it registers again may wait for a server that never answers.
+    void this.#watch.inspect().catch(() => {});
+    const status = await this.#askStatus();
     this.#pinned = status.pinned;
     if (status.staged) this.#tellStaged(status.staged);
     if (persist && status.active) await askToPersist();

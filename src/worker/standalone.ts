@@ -1,5 +1,5 @@
 /**
- * The worker script that `vouchsafe publish` writes: its first line sets `self.vouchsafe`, the rest is this file, bundled,.
+ * The worker script that `vouchsafe publish` writes: its first line sets `self.vouchsafe`, the rest is this file, bundled.
  */
 import type { WorkerConfig } from '../release/config.js';
 import { startWorker } from './start.js';

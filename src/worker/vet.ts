@@ -38,9 +38,8 @@ const underWay = new WeakMap<object, Promise<VetResult>>();
  * newer metadata, before anybody is told, unless it takes over meanwhile: a signed worker does not before it is told to.
  *
  * A server can give this request another answer than the browser's own. The script that this worker is says nothing of one beside it: browsers
- * install a worker only when its bytes, or those that it imports, are others. So such a server has to show a signed script that this worker
- * is not, and there is one only while the signers have a newer one than this browser: then it goes unnoticed. What a worker imports while it is installed is
- * looked at when the script is a newer signed one: browsers ask for it then alone.
+ * install a worker only when its bytes are others (ours imports nothing). So such a server has to show a signed script that this worker is not, and there is
+ * one only while the signers have a newer one than this browser: then it goes unnoticed.
  *
  * @param parts the worker's
  */
@@ -133,8 +132,7 @@ async function look({
     // While there is a newer one, that may be what the browser has.
     return incoming && !isNewerSigned ? 'hidden' : 'unknown';
   }
-  if (!(await isAnyOf(bytes, signed))) return replacedBy(bytes, signed, url);
-  return 'signed';
+  return (await isAnyOf(bytes, signed)) ? 'signed' : replacedBy(bytes, signed, url);
 }
 
 /** What the server has there now; nothing that is signed when it is too long, undefined when the server says nothing. */

@@ -149,7 +149,7 @@ test('C13 what frames and workers made of text load is verified or refused, and 
   publishSite,
   browserName,
 }) => {
-  // Measured on a busy machine: Firefox leaves the worker of 8 pages in 40 waiting for its own ones for ever where there is no service worker at all, and of 3 in 40
+  // Measured on a busy machine: Firefox leaves the worker of 8 pages in 40 waiting for ever for the workers that it started where there is no service worker at all, and of 3 in 40
   // under ours. What such workers load is tested in `pinned.spec.ts`.
   const isFirefox = browserName === 'firefox';
   const app = join(folder, 'app');

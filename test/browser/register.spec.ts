@@ -300,14 +300,20 @@ test('C11 what the worker knew survives a signed new one: the pin of an old tab,
   expect(before).toMatchObject([{ staged: { id: expect.stringMatching(/^3-/) } }, { pinned: expect.stringMatching(/^1-/) }]);
   const { life } = await statusOf(page);
   await registerIn(page);
+  await page.evaluate(() =>
+    navigator.serviceWorker.addEventListener('controllerchange', () => Object.assign(window, { hasChanged: true })),
+  );
   site.server.honest();
   // A look that the browser has begun before that still finds the old one, and so does who joins it.
   await expect
-    .poll(async () => {
-      await page.evaluate(() => (window as unknown as Registered).vouchsafe.registration.update().then(() => undefined));
-      return (await statusOf(page)).life;
-    })
-    .not.toBe(life);
+    .poll(() =>
+      page.evaluate(async () => {
+        await (window as unknown as Registered).vouchsafe.registration.update().catch(() => {});
+        return 'hasChanged' in window;
+      }),
+    )
+    .toBe(true);
+  expect((await statusOf(page)).life).not.toBe(life);
   expect([await known(page), await known(old)]).toEqual(before);
   // What the old tab asks for is still of its own release.
   expect(await old.evaluate(() => fetch('/index.html').then((response) => response.text()))).toContain('id="title">one');

@@ -363,6 +363,8 @@ test('a worker that stands down deletes its copies', { tag: '@chromium' }, async
   const directory = await makeRelease(folder, 'one');
   const site = await publishSite(directory);
   await openApp(page, site.url);
+  // Before the worker unregisters: there is none to wait for then.
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
   await site.publish(directory, { delivery: 'progressive', tombstone: true });
   // The look of the page that has just opened may have found it.
   expect((await update(page)).outcome).toMatch(/^(activated|current)$/);

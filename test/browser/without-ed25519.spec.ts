@@ -4,14 +4,14 @@ import { EVERYTHING, makeRelease, proofOf, releaseShown } from './fixture-app.js
 import { expect, type Site, test } from './fixtures.js';
 import { openApp, statusOf, stopWorker, update } from './page-actions.js';
 
-// Neither browser has a switch any more that turns its Ed25519 off. So the worker script is given a first line that makes WebCrypto answer
-// as that of an engine without it does. All else is real: the script and the signatures.
+// No browser has a switch any more that turns its Ed25519 off. So the worker script is given a first line that makes WebCrypto answer
+// as that of an engine without it does, and tells the server that it did. All else is real: the script and the signatures.
 const WITHOUT_ED25519 = `{
   const { importKey } = SubtleCrypto.prototype;
   SubtleCrypto.prototype.importKey = function (format, data, algorithm, ...rest) {
-    return algorithm === 'Ed25519'
-      ? Promise.reject(new DOMException('Algorithm: Unrecognized name', 'NotSupportedError'))
-      : importKey.call(this, format, data, algorithm, ...rest);
+    if ((algorithm.name ?? algorithm) !== 'Ed25519') return importKey.call(this, format, data, algorithm, ...rest);
+    fetch('/hid-ed25519').catch(() => {});
+    return Promise.reject(new DOMException('Algorithm: Unrecognized name', 'NotSupportedError'));
   };
 }
 `;
@@ -30,6 +30,7 @@ test('an engine without Ed25519 has it from the worker script, also when the wor
   await hideEd25519(site);
   await openApp(page, site.url);
   expect(await proofOf(page)).toEqual(EVERYTHING);
+  expect(site.server.paths()).toContain('/hid-ed25519');
 
   const life = await stopWorker(page);
   await site.server.goOffline();
@@ -63,4 +64,5 @@ test('without Ed25519 a signature that is not right is refused as everywhere', {
   signature.sig = signature.sig.replace(/^./, (digit) => (digit === '0' ? '1' : '0'));
   site.server.lie({ match: /timestamp\.json$/, body: JSON.stringify(forged), type: 'application/json' });
   expect(await update(page)).toMatchObject({ outcome: 'failed', refusal: { code: 'unsigned', facts: { role: 'timestamp' } } });
+  expect(site.server.paths()).toContain('/hid-ed25519');
 });

@@ -200,6 +200,12 @@ describe('a lying server', () => {
     const stalled = await fetch(url);
     undo();
     await expect(stalled.text()).rejects.toThrow('terminated');
+    undo = server.lie({ match: /9\.root/, stall: 0.5 });
+    expect(await rawGet(`${server.origin}/vouchsafe/metadata/9.root.json`, 100)).toMatchObject({
+      body: '',
+      headers: { 'content-length': '1' },
+    });
+    undo();
     undo = server.lie({ match: /worker/, drop: true });
     await expect(rawGet(url, 5000)).rejects.toThrow();
     undo();

@@ -56,6 +56,12 @@ describe('the package as npm installs it', { timeout: 60_000 }, () => {
     expect(await readFile(join(app.out, 'vouchsafe-worker.js'), 'utf8')).toContain('"passthrough":[]');
   });
 
+  test('has a worker script that imports nothing: there is nothing else to vet', async () => {
+    const script = await readFile(join(app.folder, 'node_modules/vouchsafe/dist/bundles/worker.js'), 'utf8');
+    expect(script).toContain('"fetch"');
+    expect(script).not.toMatch(/importScripts|\bimport\b/);
+  });
+
   test('holds what is needed and nothing that is not', async () => {
     const files = await readdir(join(app.folder, 'node_modules/vouchsafe'), { recursive: true });
     const needed = [

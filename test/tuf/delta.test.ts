@@ -38,6 +38,35 @@ test('a client with the version before gets the next one from a delta of under a
   expect(await refresh()).toEqual([`/metadata/${name}`]);
 });
 
+test('an eager client asks for the delta together with the snapshot, and for its own when it has missed a release', async () => {
+  const { simulator, store, base, bytes, name } = await twoReleases();
+  simulator.put(name, makeDelta(base, bytes));
+  let settle = () => {};
+  const held = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  simulator.answer = async (path) => {
+    if (path.endsWith('snapshot.json')) await held;
+    return undefined as never;
+  };
+  const asked = () =>
+    simulator.requests.filter((path) => /snapshot|targets/.test(path)).map((path) => path.replace('/metadata/', ''));
+  const refreshed = simulator.client(store, { hasDeltas: true, isEager: true }).refresh();
+  await expect.poll(asked).toEqual(['3.snapshot.json', name]);
+  settle();
+  expect((await refreshed).targets?.bytes).toEqual(bytes);
+  expect(asked()).toEqual(['3.snapshot.json', name]);
+
+  await simulator.release(files());
+  await simulator.release(files({ 'added.js': 'newer' }));
+  const newest = simulator.metadata?.targets ?? new Uint8Array();
+  const own = await deltaName('targets', 5, bytes);
+  simulator.put(own, makeDelta(bytes, newest));
+  simulator.requests.length = 0;
+  expect((await simulator.client(store, { hasDeltas: true, isEager: true }).refresh()).targets?.bytes).toEqual(newest);
+  expect(asked()).toEqual(['5.snapshot.json', await deltaName('targets', 4, bytes), own]);
+});
+
 test('a delta makes any document from any other, also cut within characters, moved about, or from nothing', () => {
   const texts = [
     '',

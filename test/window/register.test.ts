@@ -64,13 +64,29 @@ describe('register()', () => {
     ['is the same, by other names', () => ({ worker: '../vouchsafe-worker.js', scope: '/' }), 0],
     ['has another script', () => ({ worker: '/other/worker.js', scope: '/' }), 1],
     ['has another scope', () => ({ scope: '/shop/' }), 1],
-    ['is about to have another script', (found) => void found.find(new FakeWorker(`${SCOPE}evil.js`, 'installing')), 1],
-    ['lets the HTTP cache answer', (found) => void Object.assign(found, { updateViaCache: 'imports' }), 1],
     ['has no active worker', (found) => void Object.assign(found, { waiting: worker, active: null }), 1],
-  ])('where what is registered %s', async (_, change, registered) => {
+  ])('registers the worker, or goes by what is registered, where that %s', async (_, change, registered) => {
     const [found] = container.registrations;
     await open(found && change(found));
     expect(container.registered).toBe(registered);
+  });
+
+  it.each<[string, (registration: FakeRegistration) => void]>([
+    ['is about to have another script', (found) => found.find(new FakeWorker(`${SCOPE}evil.js`, 'installing'))],
+    ['lets the HTTP cache answer', (found) => Object.assign(found, { updateViaCache: 'imports' })],
+  ])('registers the worker again, and does not wait for that, where what is registered %s', async (_, change) => {
+    const [found] = container.registrations;
+    if (found) change(found);
+    status = sampleStatus(0, { staged: STAGED });
+    const registered = vi.spyOn(container, 'register').mockReturnValue(new Promise(() => {}));
+    const { heard } = await open();
+    await vi.waitFor(() => expect(registered).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(heard).toContainEqual(['staged', STAGED]));
+  });
+
+  it('refuses what is no URL', async () => {
+    container.register = (url) => Promise.reject(new TypeError(`${url} is no URL`));
+    await expect(open({ worker: 'https://[' })).rejects.toMatchObject({ code: 'forbidden' });
   });
 
   it.each([{ activation: 'prompt' as const }, {}])('tells the worker what it says about activation: %o', async (options) => {
