@@ -143,7 +143,10 @@ export async function measureInstalls(app: App, peers: readonly Peer[], setting:
           const { install, update } = delivery;
           const key = (...rest: string[]) => [app.name, network?.name ?? '', ...rest, peer.name];
           server.network = network;
-          server.files = await delivery.release(2 * round + 1);
+          // Made now, with nobody to measure meanwhile.
+          const [first, next] = [await delivery.release(2 * round + 1), await delivery.release(2 * round + 2)];
+          (await server.prepare(first))();
+          const serveNext = await server.prepare(next);
           const profile = mkdtempSync(join(work, 'profile-'));
           const visitor = new Visitor(executable, profile);
           await visitor.start();
@@ -157,7 +160,7 @@ export async function measureInstalls(app: App, peers: readonly Peer[], setting:
               await settle(visitor.browser.pid);
               samples.add(key('first install', 'bytes'), server.bytes);
             });
-            if (update) await measureUpdate(app, key, { delivery, server, visitor }, update, 2 * round + 2, samples);
+            if (update) await measureUpdate(app, key, { server, visitor }, update, serveNext, samples);
           } finally {
             await visitor.stop();
             rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
@@ -173,9 +176,9 @@ export async function measureInstalls(app: App, peers: readonly Peer[], setting:
 async function measureUpdate(
   app: App,
   key: (...rest: string[]) => string[],
-  { delivery, server, visitor }: Pick<Contestant, 'delivery' | 'server' | 'visitor'>,
+  { server, visitor }: Pick<Contestant, 'server' | 'visitor'>,
   update: NonNullable<Delivery['update']>,
-  next: number,
+  serveNext: () => void,
   samples: Samples,
 ): Promise<void> {
   await visitor.load(server.url, app.whole);
@@ -183,7 +186,7 @@ async function measureUpdate(
     await tab.go(server.url);
     const release = await tab.evaluate(app.release ?? 'undefined');
     await settle(visitor.browser.pid);
-    server.files = await delivery.release(next);
+    serveNext();
     server.reset();
     const { ms, isNew } = await update(tab);
     if (!isNew) throw new Error('The next release was not found.');

@@ -41,7 +41,7 @@ export function readFolder(folder: string): Folder {
 export class SiteServer {
   #files: Folder = new Map();
   /** What a host of ours is told to send, by path. */
-  #signed: Promise<ReadonlyMap<string, SignedHeaders>> = Promise.resolve(new Map());
+  #signed: ReadonlyMap<string, SignedHeaders> = new Map();
   /** Undefined: as fast as this machine. */
   network: Network | undefined;
   /** Bytes of answers with their heads since this was last set to 0. */
@@ -53,8 +53,7 @@ export class SiteServer {
   readonly #tags = new Map<Uint8Array, string>();
   #free = 0;
 
-  private constructor(files: Folder, caching: Caching) {
-    this.files = files;
+  private constructor(caching: Caching) {
     this.#caching = caching;
     this.#server = createServer((request, response) => {
       this.#answer(request, response).catch(() => response.destroy());
@@ -64,7 +63,8 @@ export class SiteServer {
   }
 
   static async start(files: Folder, caching: Caching): Promise<SiteServer> {
-    const server = new SiteServer(files, caching);
+    const server = new SiteServer(caching);
+    (await server.prepare(files))();
     server.#server.listen(0, 'localhost');
     await once(server.#server, 'listening');
     return server;
@@ -74,10 +74,15 @@ export class SiteServer {
   get files(): Folder {
     return this.#files;
   }
-  set files(files: Folder) {
-    this.#files = files;
+
+  /** Finds out all that is to be known of files. @returns serves them from then on */
+  async prepare(files: Folder): Promise<() => void> {
     const read = async (path: string) => files.get(path) ?? Promise.reject(new Error(`There is no ${path}.`));
-    this.#signed = signedHeaders(read).catch(() => new Map());
+    const signed = await signedHeaders(read).catch(() => new Map());
+    return () => {
+      this.#signed = signed;
+      this.#files = files;
+    };
   }
 
   /** With a trailing slash. */
@@ -114,7 +119,7 @@ export class SiteServer {
     const headers: Record<string, string> = {
       'content-type': contentTypeOf(name),
       'accept-ranges': 'bytes',
-      ...Object.fromEntries((await this.#signed).get(name) ?? []),
+      ...Object.fromEntries(this.#signed.get(name) ?? []),
       ...this.#cacheHeaders(name, file),
     };
     if (headers.etag !== undefined && request.headers['if-none-match'] === headers.etag) {
