@@ -53,8 +53,8 @@ export interface UpdaterOptions {
   readonly limits?: Partial<Limits>;
 }
 
-/** What the store has of the roles that others list, on its way. */
-type Readings = Readonly<Record<'snapshot' | 'targets', Promise<Uint8Array | undefined>>>;
+/** What the store has of roles, on its way. */
+type Readings = Readonly<Record<'timestamp' | 'snapshot' | 'targets', Promise<Uint8Array | undefined>>>;
 
 /**
  * Keeps the top-level metadata up to date (specification 5.1 to 5.6) and downloads targets: all that a client needs whose targets are not
@@ -175,13 +175,14 @@ export class Refresher {
 
   async #updateAll(trusted: TrustedMetadata): Promise<void> {
     await this.#loadRoots(trusted);
+    const { root } = trusted;
+    // Read while the next root and the timestamp are on their way, and before that is saved, which a read would wait for.
+    const before = this.#readRoles();
     await this.#updateRoots(trusted);
     trusted.checkExpiry('root');
-    // Read while the timestamp is on its way, and before it is saved, which a read would wait for. No root discards anything any more.
-    const { store } = this.#options;
-    const stored = { snapshot: store.loadRole('snapshot'), targets: store.loadRole('targets') };
-    for (const reading of Object.values(stored)) reading.catch(() => {});
-    await this.#updateTimestamp(trusted);
+    // A new root may have discarded some of it.
+    const stored = trusted.root === root ? before : this.#readRoles();
+    await this.#updateTimestamp(trusted, stored.timestamp);
     const { snapshotLength, targetsLength } = this.limits;
     await this.#updateListed(
       trusted,
@@ -199,6 +200,18 @@ export class Refresher {
       (bytes) => trusted.loadTargets(bytes),
       (bytes) => trusted.updateTargets(bytes),
     );
+  }
+
+  #readRoles(): Readings {
+    const { store } = this.#options;
+    const readings = {
+      timestamp: store.loadRole('timestamp'),
+      snapshot: store.loadRole('snapshot'),
+      targets: store.loadRole('targets'),
+    };
+    // Whoever needs it hears of it.
+    for (const reading of Object.values(readings)) reading.catch(() => {});
+    return readings;
   }
 
   /** The chain of roots in the store, as far as it is whole. What is damaged is asked for again. */
@@ -255,8 +268,8 @@ export class Refresher {
   }
 
   /** Specification 5.4. */
-  async #updateTimestamp(trusted: TrustedMetadata): Promise<void> {
-    await this.#load(this.#options.store.loadRole('timestamp'), (bytes) => trusted.loadTimestamp(bytes));
+  async #updateTimestamp(trusted: TrustedMetadata, reading: Readings['timestamp']): Promise<void> {
+    await this.#load(reading, (bytes) => trusted.loadTimestamp(bytes));
     let before = trusted.timestamp;
     const answers = this.metadata.each({
       ...this.#timestamp,

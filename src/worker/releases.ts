@@ -184,8 +184,8 @@ export class Releases {
    * @throws `storage`, `quota`
    */
   async renew(id: string, metadata: TrustedMetadata): Promise<'active' | 'staged' | undefined> {
-    await this.checkAgain();
     const { root: newest, targets: listing } = metadata;
+    if (newest.version > (this.#active?.trusted.root.version ?? 0)) await this.checkAgain();
     if (!listing) return undefined;
     const verified = { metadata, newest, listing };
     if (id === this.#active?.id) {

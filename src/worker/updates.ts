@@ -286,8 +286,11 @@ export class Updates {
       const file = listing.files.get(path);
       if (file) chunksOf(arrived.manifest, file);
     }
+    // Made while the files are on their way.
+    const documented = documentsOf(listing, metadata);
+    documented.catch(() => {});
     if (!arrived.manifest.tombstone) await this.#stageFiles(arrived);
-    const { documents, index } = await documentsOf(listing, metadata);
+    const { documents, index } = await documented;
     const release = index ? indexed(arrived, index) : arrived;
     await this.#stock.makingRoom(() => releases.stage(release, documents));
     if (!releases.active || release.manifest.tombstone) return this.#activated(release);
