@@ -56,7 +56,7 @@ export class Mirrors {
   }
 
   /**
-   * Asks the first mirror now for what `first` or `each` will ask it for, in place of what was asked ahead before. Nothing is done with the answer until
+   * Asks the first mirror now for what `first` or `each` will, or may, ask it for, in place of what was asked ahead before. Nothing is done with the answer until
    * its turn comes, nor is it known then that it was asked for earlier.
    *
    * @param request what will be asked for, with the default of `cache`
@@ -114,7 +114,9 @@ export class Mirrors {
       let bytes: Uint8Array | undefined;
       try {
         const early = mode === cache ? ahead?.bytes : undefined;
-        bytes = await (early ?? download(this.#fetch, url, maxLength, this.#limits, expected, mode));
+        bytes = early && (await early);
+        // It may have been asked for before it was known how long it can be.
+        if (!bytes || bytes.length > maxLength) bytes = await download(this.#fetch, url, maxLength, this.#limits, expected, mode);
         return { value: await take(bytes) };
       } catch (thrown) {
         const diagnosis = (thrown as VouchsafeError).code === 'malformed' && bytes && noJsonIn(bytes);

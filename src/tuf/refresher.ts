@@ -176,7 +176,7 @@ export class Refresher {
   async #updateAll(trusted: TrustedMetadata): Promise<void> {
     await this.#loadRoots(trusted);
     const { root } = trusted;
-    // Read while the next root and the timestamp are on their way, and before that is saved, which a read would wait for.
+    // Read while the next root and the timestamp are on their way, and before the timestamp is saved, which a read would wait for.
     const before = this.#readRoles();
     await this.#updateRoots(trusted);
     trusted.checkExpiry('root');
@@ -341,7 +341,7 @@ export class Refresher {
 
   /**
    * Asks for the delta to the targets metadata that the next snapshot most likely lists, the version after the one before, while that snapshot is on its
-   * way. A client that has missed a release is told that there is no such file, and then asks for its own.
+   * way. Where that lists another one (to a client that has missed a release) or the same (only the snapshot was signed anew) there is no such file.
    */
   async #askForDelta({ snapshot }: TrustedMetadata, reading: Readings['targets']): Promise<void> {
     const { isEager, hasDeltas } = this.#options;
@@ -349,7 +349,8 @@ export class Refresher {
     const base = isEager && hasDeltas && version !== undefined && (await reading);
     if (!base) return;
     const name = await deltaName('targets', version + 1, base);
-    this.metadata.askAhead({ name, maxLength: Math.floor(this.limits.targetsLength / 2) });
+    // A longer one is no use.
+    this.metadata.askAhead({ name, maxLength: base.length });
   }
 
   /** Offers what the store has of a role, and returns it. It is a memory of versions at best, so a refusal only means to go without it. */

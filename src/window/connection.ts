@@ -56,9 +56,8 @@ export class Connection {
     const url = worker ?? container.controller?.scriptURL ?? defaultUrl();
     const found = await findRegistration(container, url, scope);
     const incoming = found?.installing ?? found?.waiting;
-    // Another script that waits in the place of ours gives way to ours; that, too, may wait for the server.
-    if (found?.active && incoming && incoming.scriptURL !== found.active.scriptURL)
-      registered(container, url, scope).catch(() => {});
+    // Another script that waits in the place of ours gives way to ours. Nobody waits for that: the server may not answer.
+    if (incoming && incoming.scriptURL !== found?.active?.scriptURL) registered(container, url, scope).catch(() => {});
     const registration = found ?? (await registered(container, url, scope));
     const first = await activated(registration);
     return new Connection(container, new URL(url, document.baseURI).href, registration, first);

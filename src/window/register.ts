@@ -98,6 +98,8 @@ export interface Vouchsafe extends EventTarget {
 }
 
 const HOUR = 3_600;
+/** How long (milliseconds) the worker's status is waited for before a worker in its place is looked at. */
+const STATUS_WITHIN = 2_000;
 
 /**
  * Registers the worker, or finds it registered, listens to it and watches over it.
@@ -170,15 +172,18 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   async #begin(past: Refusal | undefined): Promise<void> {
     const { look = {}, persist = true } = this.#options;
     const { signal } = this.#end;
+    if (signal.aborted) return;
     addEventListener('pageshow', ({ persisted }) => persisted && void this.#reloadIfForgotten().catch(() => {}), { signal });
     if (look) {
       scheduleLooks(() => this.#look(), look.every ?? HOUR, { window, document }, signal);
       void registerPeriodicSync(this.registration, look.periodic ?? 12 * HOUR);
     }
-    if (past) await this.#report(past);
-    // Not waited for: what it registers again may wait for a server that never answers.
+    const asked = this.#askStatus();
+    // The status says whether a replaced worker locks the page, and who else is told. One that does not come holds nobody off.
+    void Promise.race([asked.catch(() => {}), after(STATUS_WITHIN)]).then(() => this.#watch.begin());
     void this.#watch.inspect().catch(() => {});
-    const status = await this.#askStatus();
+    if (past) await this.#report(past);
+    const status = await asked;
     this.#pinned = status.pinned;
     if (status.staged) this.#tellStaged(status.staged);
     if (persist && status.active) await askToPersist();
@@ -194,7 +199,7 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   }
 
   async #look(): Promise<void> {
-    await this.#watch.inspect();
+    void this.#watch.inspect().catch(() => {});
     await this.#connection.ask({ vouchsafe: 'look' });
   }
 
@@ -270,4 +275,8 @@ class RegisteredWorker extends EventTarget implements Vouchsafe {
   #dispatch<Type extends keyof VouchsafeEventMap>(type: Type, detail: VouchsafeEventMap[Type]['detail']): void {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+function after(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

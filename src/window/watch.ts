@@ -41,6 +41,7 @@ export class WorkerWatch {
   #isVouched = false;
   /** Ends the question that is on its way about it. */
   #asking: AbortController | undefined;
+  #inspecting: Promise<void> | undefined;
   /** What was noticed already, by scope and script. */
   readonly #foreign = new Set<string>();
 
@@ -58,7 +59,12 @@ export class WorkerWatch {
     const { container } = connection;
     this.#voucher = this.#ours(container.controller) ?? this.#ours(connection.registration.active);
     container.addEventListener('controllerchange', () => this.#changed(), { signal });
-    this.#watch(connection.registration);
+    this.#listen(connection.registration);
+  }
+
+  /** Looks at a worker that came before this page was opened. Not before there is somebody who hears of it, and it is known how the page takes it. */
+  begin(): void {
+    if (!this.#signal.aborted && !this.#asking && !this.#isVouched) this.#vet(this.#connection.registration);
   }
 
   /**
@@ -87,11 +93,18 @@ export class WorkerWatch {
 
   /**
    * Looks for workers inside our scope that are not ours, and whether ours is still registered as it should be; registers it again if
-   * not.
+   * not, which may wait for a server that never answers. Calls while one is under way share it.
    *
    * @throws RefusedError when it cannot be registered again
    */
-  async inspect(): Promise<void> {
+  inspect(): Promise<void> {
+    this.#inspecting ??= this.#inspect().finally(() => {
+      this.#inspecting = undefined;
+    });
+    return this.#inspecting;
+  }
+
+  async #inspect(): Promise<void> {
     const { container, registration } = this.#connection;
     const { scope } = registration;
     const all = await container.getRegistrations();
@@ -120,15 +133,14 @@ export class WorkerWatch {
       });
     } else {
       this.#voucher = this.#ours(this.#connection.registration.active);
-      this.#watch(this.#connection.registration);
+      this.#listen(this.#connection.registration);
+      this.#vet(this.#connection.registration);
       this.#listener.noticed(uncontrolled('The worker was unregistered, and has been registered again.', 'no registration'));
     }
   }
 
-  #watch(registration: ServiceWorkerRegistration): void {
+  #listen(registration: ServiceWorkerRegistration): void {
     registration.addEventListener('updatefound', () => this.#vet(registration), { signal: this.#signal });
-    // One that came before this page was opened.
-    this.#vet(registration);
   }
 
   #vet(registration: ServiceWorkerRegistration): void {

@@ -222,14 +222,17 @@ export class Updates {
   }
 
   async #update(lost: readonly Pass[]): Promise<UpdateResult> {
-    const { releases, violations, store, refresher } = this.#parts;
+    const { releases, violations, refresher } = this.#parts;
     const began = Date.now();
     this.#began = began;
     try {
       await releases.open();
       await this.#clock.look();
       // Metadata is small, and without it the app freezes.
-      const metadata = await this.#stock.makingRoom(() => refresher().refresh());
+      const metadata = await this.#stock
+        .makingRoom(() => refresher().refresh())
+        // Not before: what the look reads would wait for it.
+        .finally(() => void this.#parts.store.saveLooked(began));
       this.#newest = metadata;
       const result = await this.#take(metadata, lost);
       this.#failure = undefined;
@@ -246,8 +249,6 @@ export class Updates {
       if (this.#failure.code === 'expired') await this.#clock.lookAhead();
       return { outcome: 'failed', refusal: toRefusal(this.#failure), freshness: this.freshness() };
     } finally {
-      // Not before: what is read meanwhile would wait for it.
-      void store.saveLooked(began);
       releases.arriving = undefined;
       await this.announceFreshness();
       // Nobody waits for the operators' endpoint. What it does not get now it gets the next time.
@@ -285,11 +286,8 @@ export class Updates {
       const file = listing.files.get(path);
       if (file) chunksOf(arrived.manifest, file);
     }
-    // Made while the files are on their way.
-    const documented = documentsOf(listing, metadata);
-    documented.catch(() => {});
     if (!arrived.manifest.tombstone) await this.#stageFiles(arrived);
-    const { documents, index } = await documented;
+    const { documents, index } = await documentsOf(listing, metadata);
     const release = index ? indexed(arrived, index) : arrived;
     await this.#stock.makingRoom(() => releases.stage(release, documents));
     if (!releases.active || release.manifest.tombstone) return this.#activated(release);

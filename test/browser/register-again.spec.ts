@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { makeRelease } from './fixture-app.js';
@@ -9,7 +10,7 @@ import { openApp } from './page-actions.js';
 const TAKES_OVER = `self.addEventListener('install', () => self.skipWaiting());
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));`;
 
-/** What a script on the page may have done to the registration before, and whether that alone locks the next page. */
+/** What a script on the page may have done to the registration before, and whether that alone locks the page. */
 const BEFORE: Record<string, { readonly tamper: (page: Page) => Promise<unknown>; readonly locks: boolean }> = {
   nothing: { tamper: async () => {}, locks: false },
   'the HTTP cache may answer the browser': {
@@ -22,8 +23,8 @@ const BEFORE: Record<string, { readonly tamper: (page: Page) => Promise<unknown>
   'another script waits in the place of the worker': {
     tamper: (page) =>
       page.evaluate(async () => {
-        const { installing } = await navigator.serviceWorker.register('/evil-worker.js');
-        await new Promise((resolve) => installing?.addEventListener('statechange', resolve, { once: true }));
+        const { installing } = await navigator.serviceWorker.register('/evil-worker.js', { updateViaCache: 'none' });
+        if (installing) await new Promise((resolve) => installing.addEventListener('statechange', resolve, { once: true }));
       }),
     locks: true,
   },
@@ -38,16 +39,20 @@ for (const [name, { tamper, locks }] of Object.entries(BEFORE)) {
   }) => {
     const site = await publishSite(await addLibrary(await makeRelease(folder, 'one')));
     const lock = page.getByRole('alertdialog', { name: 'This page was locked' });
-    site.server.lie({ match: /evil-worker/, body: 'self.addEventListener("fetch", () => {})', type: 'text/javascript' });
+    const evil = site.server.lie({
+      match: /evil-worker/,
+      body: 'self.addEventListener("fetch", () => {})',
+      type: 'text/javascript',
+    });
     await openApp(page, site.url);
     await tamper(page);
-    site.server.lie({
-      match: (path, headers) => path.endsWith('/vouchsafe-worker.js') && headers['service-worker'] === 'script',
-      hold: true,
-    });
-    const held = site.server.nextRequest((path) => path.endsWith('/vouchsafe-worker.js'));
+    // The browser's own requests, whichever script it looks at.
+    const isLook = (path: string, headers: IncomingHttpHeaders) =>
+      path.endsWith('-worker.js') && headers['service-worker'] === 'script';
+    evil();
+    site.server.lie({ match: isLook, hold: true });
+    const held = site.server.nextRequest(isLook);
     await page.evaluate(() => {
-      navigator.serviceWorker.register('/vouchsafe-worker.js', { updateViaCache: 'none' }).catch(() => {});
       navigator.serviceWorker.ready.then((registration) => registration.update()).catch(() => {});
     });
     await held;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Request, WorkerEvent } from '../../src/messages/messages.js';
+import type { Request, Status, WorkerEvent } from '../../src/messages/messages.js';
 import { lockPage } from '../../src/window/lock.js';
 import { type RegisterOptions, register, type Vouchsafe, type VouchsafeEventMap } from '../../src/window/register.js';
 import { sampleStatus } from '../status/sample-status.js';
@@ -205,6 +205,31 @@ describe('a worker that was replaced', () => {
       expect(heard).toMatchObject([['violation', { code: 'verifier-replaced' }]]);
     },
   );
+
+  it.each<[string, Partial<Status>, RegisterOptions, { locks: boolean; reports: number }]>([
+    ['locks the page, which reports it', { reporting: 'https://reports.test/' }, {}, { locks: true, reports: 1 }],
+    ['locks no page of a worker that only reports', { reportOnly: true }, {}, { locks: false, reports: 0 }],
+    ['locks no page that wants to be told only', {}, { replaced: 'report' }, { locks: false, reports: 0 }],
+  ])(
+    'before the page was opened, by another script that waits, %s, and is told to who listens',
+    async (_, says, options, { locks, reports }) => {
+      status = sampleStatus(0, says);
+      const fetched = vi.fn<typeof fetch>(async () => Promise.reject(new TypeError('refused')));
+      vi.stubGlobal('fetch', fetched);
+      container.registrations[0]?.find(new FakeWorker(`${SCOPE}evil.js`, 'installing'));
+      const { heard } = await open(options);
+      await vi.waitFor(() => expect(heard).toMatchObject([['violation', { code: 'verifier-replaced' }]]));
+      expect(lockPage).toHaveBeenCalledTimes(locks ? 1 : 0);
+      expect(fetched).toHaveBeenCalledTimes(reports);
+    },
+  );
+
+  it('before the page was opened locks it also where the worker does not say what it is', async () => {
+    worker.answer = () => undefined;
+    container.registrations[0]?.find(new FakeWorker(`${SCOPE}evil.js`, 'installing'));
+    await open();
+    await vi.waitFor(() => expect(lockPage).toHaveBeenCalledTimes(1), { timeout: 5_000 });
+  });
 
   it('is reported by the page, once, to where the worker said that it reports to when the page began', async () => {
     // The last thing that it does when it begins.

@@ -35,7 +35,9 @@ afterEach(() => {
 async function watch(): Promise<WorkerWatch> {
   const connection = await Connection.open({ worker: SCRIPT });
   const listener = { replaced: (refusal: Refusal) => replaced.push(refusal), noticed: (refusal: Refusal) => noticed.push(refusal) };
-  return new WorkerWatch(connection, listener, end.signal);
+  const watching = new WorkerWatch(connection, listener, end.signal);
+  watching.begin();
+  return watching;
 }
 
 /** A worker tells all pages, this one too. */

@@ -259,6 +259,24 @@ describe('a release that becomes the active one', () => {
     expect([releases.active, releases.staged]).toEqual([undefined, undefined]);
   });
 
+  it('A14 a new root that takes the keys of what runs back and a release come in one update: it is the active one, and nothing else is left', async () => {
+    const { releases, updates } = app.browser.start();
+    await updates.update();
+    const one = releases.active?.key ?? '';
+    await release('two');
+    await updates.update();
+    await releases.activate();
+    expect(await releases.get(one)).toBeDefined();
+    await release('three');
+    await updates.update();
+    await app.repository.rotate({ targets: [await testSigner(90)] });
+    await release('four');
+    expect(await updates.update()).toMatchObject({ outcome: 'activated' });
+    expect(releases.active?.trusted.root.version).toBe(2);
+    expect(releases.staged).toBeUndefined();
+    expect(await releases.get(one)).toBeUndefined();
+  });
+
   it('A14 while the check against a new root is under way stays the active one', async () => {
     const { releases, updates } = app.browser.start();
     await updates.update();
