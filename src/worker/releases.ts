@@ -224,6 +224,8 @@ export class Releases {
     const asChecked = (release: Release | undefined) => (release && checked.has(release.id) ? checked.get(release.id) : release);
     this.#active = asChecked(this.#active);
     this.#staged = asChecked(this.#staged);
+    // Then the one before it was put there, unchecked.
+    this.#restored.clear();
   }
 
   /** By the metadata alone: whether the manifest can be read is no question of trust. */

@@ -277,6 +277,26 @@ describe('a release that becomes the active one', () => {
     expect(await releases.get(one)).toBeUndefined();
   });
 
+  it('A14 while the check against a new root is under way leaves nothing that its keys are taken back of, for pinned pages either', async () => {
+    const { releases, updates } = app.browser.start();
+    await updates.update();
+    const one = releases.active?.key ?? '';
+    await release('two');
+    await updates.update();
+    await app.repository.rotate({ targets: [await testSigner(90)] });
+    await new Store(SCOPE.href).saveRoot(2, app.repository.root, []);
+    const { verify } = crypto.subtle;
+    let activated: Promise<unknown> | undefined;
+    vi.spyOn(crypto.subtle, 'verify').mockImplementation(async (...of: Parameters<SubtleCrypto['verify']>) => {
+      activated ??= releases.activate();
+      await activated;
+      return verify.apply(crypto.subtle, of);
+    });
+    await releases.checkAgain();
+    expect(activated).toBeDefined();
+    expect([releases.active, releases.staged, await releases.get(one)]).toEqual([undefined, undefined, undefined]);
+  });
+
   it('A14 while the check against a new root is under way stays the active one', async () => {
     const { releases, updates } = app.browser.start();
     await updates.update();
