@@ -54,11 +54,13 @@ export class Connection {
       throw new RefusedError({ code: 'unsupported', message, facts: { url: location.href } });
     }
     const url = worker ?? container.controller?.scriptURL ?? defaultUrl();
+    // Also where nothing has to be registered: nobody else can make a policy of this name afterwards.
+    const trusted = trustedUrl(url);
     const found = await findRegistration(container, url, scope);
     const incoming = found?.installing ?? found?.waiting;
     // Another script that waits in the place of ours gives way to ours. Nobody waits for that: the server may not answer.
-    if (incoming && incoming.scriptURL !== found?.active?.scriptURL) registered(container, url, scope).catch(() => {});
-    const registration = found ?? (await registered(container, url, scope));
+    if (incoming && incoming.scriptURL !== found?.active?.scriptURL) registered(container, trusted, scope).catch(() => {});
+    const registration = found ?? (await registered(container, trusted, scope));
     const first = await activated(registration);
     return new Connection(container, new URL(url, document.baseURI).href, registration, first);
   }
@@ -74,7 +76,7 @@ export class Connection {
    * @throws RefusedError as `open`
    */
   async reopen(): Promise<void> {
-    this.#registration = await registered(this.container, this.scriptUrl, this.#registration.scope);
+    this.#registration = await registered(this.container, trustedUrl(this.scriptUrl), this.#registration.scope);
     this.#first = await activated(this.#registration);
   }
 
@@ -137,7 +139,7 @@ async function registered(
 ): Promise<ServiceWorkerRegistration> {
   try {
     // 'none': the browser looks at the server, not its HTTP cache, when it checks the worker script.
-    return await container.register(trustedUrl(url), { updateViaCache: 'none', ...(scope === undefined ? {} : { scope }) });
+    return await container.register(url, { updateViaCache: 'none', ...(scope === undefined ? {} : { scope }) });
   } catch (error) {
     throw new RefusedError({ code: 'forbidden', message: `The worker cannot be registered: ${String(error)}`, facts: { url } });
   }
