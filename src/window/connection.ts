@@ -54,13 +54,12 @@ export class Connection {
       throw new RefusedError({ code: 'unsupported', message, facts: { url: location.href } });
     }
     const url = worker ?? container.controller?.scriptURL ?? defaultUrl();
-    // Also where nothing has to be registered: nobody else can make a policy of this name afterwards.
-    const trusted = trustedUrl(url);
+    takePolicy();
     const found = await findRegistration(container, url, scope);
     const incoming = found?.installing ?? found?.waiting;
     // Another script that waits in the place of ours gives way to ours. Nobody waits for that: the server may not answer.
-    if (incoming && incoming.scriptURL !== found?.active?.scriptURL) registered(container, trusted, scope).catch(() => {});
-    const registration = found ?? (await registered(container, trusted, scope));
+    if (incoming && incoming.scriptURL !== found?.active?.scriptURL) registered(container, url, scope).catch(() => {});
+    const registration = found ?? (await registered(container, url, scope));
     const first = await activated(registration);
     return new Connection(container, new URL(url, document.baseURI).href, registration, first);
   }
@@ -76,7 +75,7 @@ export class Connection {
    * @throws RefusedError as `open`
    */
   async reopen(): Promise<void> {
-    this.#registration = await registered(this.container, trustedUrl(this.scriptUrl), this.#registration.scope);
+    this.#registration = await registered(this.container, this.scriptUrl, this.#registration.scope);
     this.#first = await activated(this.#registration);
   }
 
@@ -120,16 +119,19 @@ interface TrustedTypePolicies {
 
 let policy: ReturnType<TrustedTypePolicies['createPolicy']> | undefined;
 
-/** A URL as a page wants it that requires Trusted Types and lists the policy `vouchsafe`. */
-function trustedUrl(url: string): string {
+/** Makes the policy `vouchsafe`, also where nothing has to be registered: no script of the page can make one of this name afterwards. */
+function takePolicy(): void {
   try {
     const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypePolicies };
-    policy ??= trustedTypes?.createPolicy('vouchsafe', { createScriptURL: (given) => given });
-    return policy?.createScriptURL(url) ?? url;
+    policy ??= trustedTypes?.createPolicy('vouchsafe', { createScriptURL: (url) => url });
   } catch {
     // The page does not list this policy; it may have one for texts.
-    return url;
   }
+}
+
+/** A URL as a page wants it that requires Trusted Types and lists the policy `vouchsafe`: for the browser alone, since it is no string then. */
+function trustedUrl(url: string): string {
+  return policy?.createScriptURL(url) ?? url;
 }
 
 async function registered(
@@ -139,7 +141,7 @@ async function registered(
 ): Promise<ServiceWorkerRegistration> {
   try {
     // 'none': the browser looks at the server, not its HTTP cache, when it checks the worker script.
-    return await container.register(url, { updateViaCache: 'none', ...(scope === undefined ? {} : { scope }) });
+    return await container.register(trustedUrl(url), { updateViaCache: 'none', ...(scope === undefined ? {} : { scope }) });
   } catch (error) {
     throw new RefusedError({ code: 'forbidden', message: `The worker cannot be registered: ${String(error)}`, facts: { url } });
   }

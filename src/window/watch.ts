@@ -60,11 +60,14 @@ export class WorkerWatch {
     this.#voucher = this.#ours(container.controller) ?? this.#ours(connection.registration.active);
     container.addEventListener('controllerchange', () => this.#changed(), { signal });
     this.#listen(connection.registration);
+    // One that came before this page was opened: it may take over at any moment, and until then there is someone to ask.
+    if (this.#ours(incomingOf(connection.registration))) this.#vet(connection.registration);
   }
 
-  /** Looks at a worker that came before this page was opened. Not before there is somebody who hears of it, and it is known how the page takes it. */
+  /** Judges another script that came before this page was opened. Not before there is somebody who hears of it, and it is known how the page takes it. */
   begin(): void {
-    if (!this.#signal.aborted && !this.#asking && !this.#isVouched) this.#vet(this.#connection.registration);
+    const { registration } = this.#connection;
+    if (!this.#signal.aborted && !this.#ours(incomingOf(registration))) this.#vet(registration);
   }
 
   /**
@@ -144,7 +147,7 @@ export class WorkerWatch {
   }
 
   #vet(registration: ServiceWorkerRegistration): void {
-    const incoming = registration.installing ?? registration.waiting;
+    const incoming = incomingOf(registration);
     const voucher = this.#voucher;
     // The first worker there is: nobody is there yet to say what it should be.
     if (!incoming || !voucher) return;
@@ -215,4 +218,8 @@ export class WorkerWatch {
     const actual = worker && { actual: `${worker.scriptURL}, not found signed` };
     return { code: 'verifier-replaced', message, facts: { url: scriptUrl, expected: 'the signed worker script', ...actual } };
   }
+}
+
+function incomingOf({ installing, waiting }: ServiceWorkerRegistration): ServiceWorker | null {
+  return installing ?? waiting;
 }

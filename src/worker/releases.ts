@@ -224,7 +224,7 @@ export class Releases {
     const asChecked = (release: Release | undefined) => (release && checked.has(release.id) ? checked.get(release.id) : release);
     this.#active = asChecked(this.#active);
     this.#staged = asChecked(this.#staged);
-    // Then the one before it was put there, unchecked.
+    // Then the one before it is there, and was not checked.
     this.#restored.clear();
   }
 

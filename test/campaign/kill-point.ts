@@ -133,8 +133,8 @@ export async function killAt(point: Point, fixtures: Fixtures): Promise<boolean>
   const { phase, kind, moment } = point;
   const scene = await prepare(phase, fixtures);
   const { site, releases, folder } = scene;
-  const needsDevtools = kind === 'worker' || kind === 'both';
-  const devtools = needsDevtools ? await scene.page.context().newCDPSession(scene.page) : undefined;
+  const killsWorker = kind === 'worker' || kind === 'both';
+  const devtools = killsWorker ? await scene.page.context().newCDPSession(scene.page) : undefined;
   await devtools?.send('ServiceWorker.enable');
 
   const reached = momentIn(phase, moment, site).then(() => true);
@@ -158,7 +158,7 @@ export async function killAt(point: Point, fixtures: Fixtures): Promise<boolean>
   expect(['one', 'two']).toContain(await expectWhole(page, releases));
   // A worker that is killed between its activation and its claim leaves the first page as it came: past the worker.
   const isExpected = ({ code, during }: Violation) =>
-    EXPECTED[phase].includes(`${code} during ${during}`) || (needsDevtools && phase === 'install' && code === 'uncontrolled');
+    EXPECTED[phase].includes(`${code} during ${during}`) || (killsWorker && phase === 'install' && code === 'uncontrolled');
   const found = (await statusOf(page)).violations.filter((violation) => !isExpected(violation));
   expect(found).toEqual([]);
 

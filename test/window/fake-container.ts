@@ -75,7 +75,7 @@ export class FakeContainer extends EventTarget {
   startMessages(): void {}
 
   async register(url: string, { scope }: RegistrationOptions): Promise<FakeRegistration> {
-    this.script = url;
+    this.script = `${url}`;
     this.registered += 1;
     const found = this.registrations.find((registration) => scope === undefined || registration.scope === scope);
     const registration = found ?? new FakeRegistration(scope ?? '', new FakeWorker(url));

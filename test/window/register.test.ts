@@ -84,9 +84,11 @@ describe('register()', () => {
     await vi.waitFor(() => expect(heard).toContainEqual(['staged', STAGED]));
   });
 
-  it('refuses what is no URL', async () => {
+  it('refuses what is no URL, which it names, also under Trusted Types', async () => {
+    // A `TrustedScriptURL` is an object.
+    vi.stubGlobal('trustedTypes', { createPolicy: () => ({ createScriptURL: (url: string) => ({ toString: () => url }) }) });
     container.register = (url) => Promise.reject(new TypeError(`${url} is no URL`));
-    await expect(open({ worker: 'https://[' })).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(open({ worker: 'https://[' })).rejects.toMatchObject({ code: 'forbidden', facts: { url: 'https://[' } });
   });
 
   it.each([{ activation: 'prompt' as const }, {}])('tells the worker what it says about activation: %o', async (options) => {

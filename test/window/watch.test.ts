@@ -32,10 +32,15 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-async function watch(): Promise<WorkerWatch> {
+/** A watch of a page that does not know yet how it takes a worker in the place of ours. */
+async function open(): Promise<WorkerWatch> {
   const connection = await Connection.open({ worker: SCRIPT });
   const listener = { replaced: (refusal: Refusal) => replaced.push(refusal), noticed: (refusal: Refusal) => noticed.push(refusal) };
-  const watching = new WorkerWatch(connection, listener, end.signal);
+  return new WorkerWatch(connection, listener, end.signal);
+}
+
+async function watch(): Promise<WorkerWatch> {
+  const watching = await open();
   watching.begin();
   return watching;
 }
@@ -64,6 +69,19 @@ describe('a new worker script', () => {
     // And the next one is judged anew.
     container.change(incomer());
     expect(replaced).toMatchObject([{ code: 'verifier-replaced', facts: { url: SCRIPT } }]);
+  });
+
+  it('that was found signed before the page was opened locks nothing when it takes over at once', async () => {
+    old.answer = vetsAs({ isSigned: true });
+    const next = incomer();
+    registration.find(next);
+    next.become('installed');
+    const watching = await open();
+    container.change(next);
+    await vi.advanceTimersByTimeAsync(5_000);
+    watching.begin();
+    await settled();
+    expect(replaced).toEqual([]);
   });
 
   it('that is found not signed after all is no longer told to take over', async () => {

@@ -1,10 +1,24 @@
 import { describe, expect, it, vi } from 'vitest';
 import { Store } from '../../src/store/store.js';
+import type { Releases } from '../../src/worker/releases.js';
 import { testSigner } from '../repository-simulator.js';
 import { manifestWith, SCOPE, simulatedApp } from './simulated-worker.js';
 
 const app = simulatedApp();
 const { release } = app;
+
+/** Checks against a new root; the signature that is checked first is checked when the staged release has become the active one. */
+async function checkWhileActivating(releases: Releases): Promise<void> {
+  const { verify } = crypto.subtle;
+  let activated: Promise<unknown> | undefined;
+  vi.spyOn(crypto.subtle, 'verify').mockImplementation(async (...of: Parameters<SubtleCrypto['verify']>) => {
+    activated ??= releases.activate();
+    await activated;
+    return verify.apply(crypto.subtle, of);
+  });
+  await releases.checkAgain();
+  expect(activated).toBeDefined();
+}
 
 describe('a retired release', () => {
   it('C14 goes at the first look after its last page has gone, but for the metadata by which its files are recognised', async () => {
@@ -285,15 +299,7 @@ describe('a release that becomes the active one', () => {
     await updates.update();
     await app.repository.rotate({ targets: [await testSigner(90)] });
     await new Store(SCOPE.href).saveRoot(2, app.repository.root, []);
-    const { verify } = crypto.subtle;
-    let activated: Promise<unknown> | undefined;
-    vi.spyOn(crypto.subtle, 'verify').mockImplementation(async (...of: Parameters<SubtleCrypto['verify']>) => {
-      activated ??= releases.activate();
-      await activated;
-      return verify.apply(crypto.subtle, of);
-    });
-    await releases.checkAgain();
-    expect(activated).toBeDefined();
+    await checkWhileActivating(releases);
     expect([releases.active, releases.staged, await releases.get(one)]).toEqual([undefined, undefined, undefined]);
   });
 
@@ -305,16 +311,7 @@ describe('a release that becomes the active one', () => {
     const two = releases.staged?.id;
     await app.repository.rotate({ timestamp: [await testSigner(90)] });
     await new Store(SCOPE.href).saveRoot(2, app.repository.root, []);
-    // The signature that is checked last is checked when the other release is the active one.
-    const { verify } = crypto.subtle;
-    let first: Promise<unknown> | undefined;
-    vi.spyOn(crypto.subtle, 'verify').mockImplementation(async (...of: Parameters<SubtleCrypto['verify']>) => {
-      first ??= releases.activate();
-      await first;
-      return verify.apply(crypto.subtle, of);
-    });
-    await releases.checkAgain();
-    expect(first).toBeDefined();
+    await checkWhileActivating(releases);
     expect([releases.active?.id, releases.staged]).toEqual([two, undefined]);
     expect(releases.active?.trusted.root.version).toBe(2);
   });
