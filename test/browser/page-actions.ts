@@ -94,21 +94,26 @@ export async function stopWorker(page: Page): Promise<string> {
   }
   const session = await page.context().newCDPSession(page);
   try {
-    const running = new Map<string, string>();
-    let seen = false;
+    const running = new Set<string>();
+    let isSeen = false;
+    let onSeen = (): void => {};
+    const seen = new Promise<void>((resolve) => {
+      onSeen = resolve;
+    });
     const stopped = new Promise<void>((resolve) => {
       session.on('ServiceWorker.workerVersionUpdated', ({ versions }) => {
         for (const { versionId, runningStatus } of versions) {
-          // What a page asks for meanwhile starts it again at once, and that is all that is said of it then.
-          const isStartedAgain = runningStatus === 'starting' && /^(running|stopping)$/.test(running.get(versionId) ?? '');
-          if (runningStatus === 'stopped' || isStartedAgain) running.delete(versionId);
-          else running.set(versionId, runningStatus);
+          if (runningStatus === 'stopped') running.delete(versionId);
+          else running.add(versionId);
         }
-        seen ||= running.size > 0;
-        if (seen && running.size === 0) resolve();
+        isSeen ||= running.size > 0;
+        if (isSeen) onSeen();
+        if (isSeen && running.size === 0) resolve();
       });
     });
     await session.send('ServiceWorker.enable');
+    // That is answered before it says what runs: a worker that is stopped at once may never be said to have run.
+    await seen;
     await session.send('ServiceWorker.stopAllWorkers');
     await stopped;
   } finally {

@@ -85,7 +85,6 @@ test('a toast in five lines: told of a newer release, also of one that came befo
 }) => {
   const site = await publishSite(await makeReleaseWithLibrary(folder, 'one'));
   await openApp(page, site.url);
-  await site.publish(await makeReleaseWithLibrary(folder, 'two'));
   const toast = () =>
     page.evaluate(async () => {
       const { register } = (await import('/library/register.js' as string)) as typeof import('../../src/window/register.js');
@@ -100,6 +99,7 @@ test('a toast in five lines: told of a newer release, also of one that came befo
   const button = page.getByRole('button', { name: 'Update ready, reload' });
   await toast();
   await expect(button).toBeHidden();
+  await site.publish(await makeReleaseWithLibrary(folder, 'two'));
   expect(await update(page)).toMatchObject({ outcome: 'staged' });
   await expect(button).toBeVisible();
 
