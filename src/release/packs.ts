@@ -79,10 +79,10 @@ function compare(a: string, b: string): number {
 }
 
 /**
- * What the index of a release's targets metadata names itself: what each start of a worker asks for.
+ * What the index of a release's targets metadata names itself: what each start of a worker asks for, and the page that most of them are for.
  *
  * @param path target path
  */
 export function isIndexedByName(path: string): boolean {
-  return path === MANIFEST_PATH || path.startsWith(PACKS_FOLDER);
+  return path === MANIFEST_PATH || path === 'index.html' || path.startsWith(PACKS_FOLDER);
 }

@@ -90,6 +90,11 @@ export class PackedFiles {
     };
   }
 
+  /** Starts to read where files are. Never throws. */
+  prepare(): void {
+    this.#known().catch(() => {});
+  }
+
   /**
    * Starts to read what a page that opens is about to ask for: every pack, as far as they are held in memory, the small ones first, so that the page
    * comes before its images. Never rejects: whoever asks for a file is told what was wrong.

@@ -21,8 +21,8 @@ export type { DocumentName, Pin, ReleaseRecord, StoredState } from './schema.js'
 /** As `byId` has it. */
 const STAGED = 'state staged';
 
-/** May have many megabytes. Only a refresh needs it, and asks for it itself. */
-const NEWEST_TARGETS = 'metadata targets';
+/** Of the newest metadata. The targets may have many megabytes: only a refresh needs them, and asks for them itself. */
+const SMALL_ROLES = ['timestamp', 'snapshot'];
 
 /**
  * The worker's memory in IndexedDB. Any script on the origin can write there, so whoever reads from it verifies. One transaction per
@@ -36,10 +36,10 @@ export class Store implements MetadataStore {
   readonly #files: PackedFiles;
   /** What this life has read or written. */
   #memory = new Map<string, Change>();
-  /** Whether this life has seen what earlier ones stored. */
-  #hasRead = false;
-  /** What it has read or written one by one. */
+  /** Of the roles, those that it has read or written. */
   readonly #seen = new Set<string>();
+  /** The first reading, begun before anybody asked for it. */
+  #reading: Promise<void> | undefined;
   /** What is not in the database yet. */
   #unsaved = new Map<string, Change>();
 
@@ -65,19 +65,34 @@ export class Store implements MetadataStore {
     return this.#connection.isDown ? 'memory' : 'indexeddb';
   }
 
+  /** Starts to read what a worker that has just started will want: what it was started for comes a moment later. Never throws. */
+  prepare(): void {
+    this.#reading = this.#read();
+    this.#files.prepare();
+  }
+
   /** Everything but files, documents and violations, in one transaction. Never rejects: without a database it is what this life knows. */
   async loadState(): Promise<StoredState> {
+    await (this.#reading ?? this.#read());
+    this.#reading = undefined;
+    return this.#state();
+  }
+
+  async #read(): Promise<void> {
     try {
       await this.#connection.run(SMALL_STORES, 'readonly', async (transaction) => {
         const all = await Promise.all(
           SMALL_STORES.map(async (name) => {
             const store = transaction.objectStore(name);
-            const keys = (await store.getAllKeys()).filter((key) => `${name} ${key}` !== NEWEST_TARGETS);
-            const values = await (name === 'metadata' ? Promise.all(keys.map((key) => store.get(key as never))) : store.getAll());
+            const [keys, values] = await Promise.all(
+              name === 'metadata'
+                ? [SMALL_ROLES, Promise.all(SMALL_ROLES.map((role) => store.get(role as never)))]
+                : [store.getAllKeys(), store.getAll()],
+            );
             return keys.map((key, i) => [name, key, values[i]] as unknown as Change);
           }),
         );
-        this.#hasRead = true;
+        for (const role of SMALL_ROLES) this.#seen.add(`metadata ${role}`);
         this.#memory = new Map(all.flat().filter(isWellFormed).map(byId));
         // What was changed while this was read.
         for (const [id, change] of this.#unsaved) this.#memory.set(id, change);
@@ -85,7 +100,6 @@ export class Store implements MetadataStore {
     } catch {
       // Told already.
     }
-    return this.#state();
   }
 
   loadRoot(version: number): Promise<Uint8Array | undefined> {
@@ -343,13 +357,7 @@ export class Store implements MetadataStore {
       changes.map(async ([id, [name, key, value]]) => {
         const store = transaction.objectStore(name);
         // What this life never read may be newer than what it was given meanwhile: a rollback must not be written over it.
-        if (
-          (!this.#hasRead || id === NEWEST_TARGETS) &&
-          !this.#seen.has(id) &&
-          name === 'metadata' &&
-          value !== undefined &&
-          (await store.get(key as never)) !== undefined
-        )
+        if (!this.#seen.has(id) && name === 'metadata' && value !== undefined && (await store.get(key as never)) !== undefined)
           return undefined;
         return value === undefined ? store.delete(key as never) : store.put(value as never, key as never);
       }),

@@ -51,6 +51,7 @@ export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Res
   const wanted = routeRequest(request, parts.scope, parts.config.passthrough);
   // A request that the page takes back, or an API that is down, is no refusal of ours.
   if (wanted === 'network') return fetch(request).catch(() => Response.error());
+  if (wanted === 'document') parts.releases.readAhead();
   await parts.releases.open();
   // Unregistered by the signers; until its last page has gone the worker is still asked.
   if (parts.releases.active?.manifest.tombstone) return fetch(request).catch(() => Response.error());
@@ -193,7 +194,6 @@ export async function releaseFor(
   { releases, updates, scope, onNavigation }: AnswerParts,
 ): Promise<Release> {
   const extend = (work: Promise<unknown>): void => event.waitUntil(work);
-  if (purpose === 'document') releases.readAhead();
   await releases.open();
   if (purpose === 'document') {
     extend(onNavigation());

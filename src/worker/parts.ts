@@ -92,6 +92,8 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     isOffline,
     report,
   });
+  // One that is only being installed leaves the store to the active one.
+  if (self.serviceWorker?.state === 'activated') store.prepare();
   return {
     config,
     scope,

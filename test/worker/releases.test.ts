@@ -5,6 +5,7 @@ import { signIndex } from '../../src/repository/targets-index.js';
 import { Store } from '../../src/store/store.js';
 import type { JsonObject, JsonValue } from '../../src/tuf/json.js';
 import { Targets } from '../../src/tuf/targets.js';
+import { TrustedMetadata } from '../../src/tuf/trusted-metadata.js';
 import { answer } from '../../src/worker/answerer.js';
 import { signedPart } from '../repository-simulator.js';
 import { fetchEvent, manifestWith, SCOPE, simulatedApp } from './simulated-worker.js';
@@ -50,11 +51,12 @@ describe('C7 what is stored', () => {
 });
 
 describe('a worker that starts', () => {
-  const openedFor = async (path: string) => {
+  const PAGE = { mode: 'navigate', destination: 'document' };
+  const openedFor = async (path: string, how?: Parameters<typeof fetchEvent>[1]) => {
     const loadDocument = vi.spyOn(Store.prototype, 'loadDocument').mockClear();
     const parts = app.browser.start();
     await parts.releases.open();
-    const { event, done } = fetchEvent(path);
+    const { event, done } = fetchEvent(path, how);
     const body = await (await answer(event, parts)).text();
     await done();
     return { body, read: loadDocument.mock.calls.map(([, name]) => name), violations: await parts.violations.list() };
@@ -66,6 +68,42 @@ describe('a worker that starts', () => {
     await app.repository.release({ 'vouchsafe.json': onDemand, 'index.html': 'page', 'shared.js': 'shared', ...many });
     await app.browser.start().updates.update();
     expect(await openedFor('shared.js')).toEqual({ body: 'shared', read: [7], violations: [] });
+    // The index says what that is.
+    expect(await openedFor('', PAGE)).toEqual({ body: 'page', read: [], violations: [] });
+  });
+
+  it('reads what a page is about to ask for while it verifies what says which files these are', async () => {
+    await app.browser.start().updates.update();
+    const reading = vi.spyOn(Store.prototype, 'readAhead');
+    const verifying = vi.spyOn(TrustedMetadata.prototype, 'loadTimestamp');
+    const { event, done } = fetchEvent('', PAGE);
+    expect(await (await answer(event, app.browser.start())).text()).toBe('one');
+    await done();
+    expect(reading).toHaveBeenCalledTimes(1);
+    expect(reading.mock.invocationCallOrder[0]).toBeLessThan(verifying.mock.invocationCallOrder[0] ?? 0);
+    await answer(fetchEvent('shared.js').event, app.browser.start());
+    expect(reading).toHaveBeenCalledTimes(1);
+  });
+
+  it('reads its state before it is asked for anything, once, and not before it is the active one', async () => {
+    await app.browser.start().updates.update();
+    const opening = vi.spyOn(indexedDB, 'open');
+    const reading = vi.spyOn(IDBObjectStore.prototype, 'getAllKeys');
+    app.browser.state = 'installing';
+    app.browser.start();
+    expect(opening).not.toHaveBeenCalled();
+    app.browser.state = 'activated';
+    const { releases } = app.browser.start();
+    expect(opening).toHaveBeenCalledTimes(1);
+    await releases.open();
+    expect(releases.active?.id).toMatch(/^2-/);
+    expect(reading.mock.contexts.map((store) => (store as { name: string }).name).sort()).toEqual([
+      'indexes',
+      'pins',
+      'releases',
+      'roots',
+      'state',
+    ]);
   });
 
   /** Has the snapshot say something else about the index. */
@@ -242,11 +280,11 @@ describe('no store', () => {
 describe('a store that comes back', () => {
   it('C8 is read then: a worker that began without it finds its release', async () => {
     await app.browser.start().updates.update();
-    const { releases } = app.browser.start();
     const { open } = indexedDB;
     vi.spyOn(indexedDB, 'open').mockImplementation(() => {
       throw new DOMException('no', 'SecurityError');
     });
+    const { releases } = app.browser.start();
     app.repository.answer = () => {
       throw new TypeError('offline');
     };

@@ -28,6 +28,8 @@ export class SimulatedBrowser {
   clients: { readonly id: string; readonly url: string }[] = [];
   readonly #navigator = { onLine: true };
   readonly unregister = vi.fn(async () => true);
+  /** Of the worker that starts. */
+  state: 'installing' | 'activated' = 'activated';
   /** The scripts of the workers that the browser has. */
   scripts: { readonly active: string; readonly waiting?: string } = { active: `${SCOPE.href}vouchsafe-worker.js` };
 
@@ -52,6 +54,7 @@ export class SimulatedBrowser {
     const postMessage = () => {};
     vi.stubGlobal('self', {
       navigator: this.#navigator,
+      serviceWorker: { state: this.state },
       registration: {
         scope: SCOPE.href,
         unregister: this.unregister,
