@@ -91,8 +91,9 @@ const KEYS_END = 2 ** 52;
  * @param names object stores that have their keys in common; those of the first count
  */
 export async function nextKey(transaction: Transaction, ...names: ['violations'] | ['indexes', 'packs']): Promise<number> {
-  await Promise.all(names.map((name) => transaction.objectStore(name).delete(IDBKeyRange.lowerBound(KEYS_END))));
-  const last = await transaction.objectStore(names[0]).openKeyCursor(null, 'prev');
+  // One after the other all the same: a transaction's requests are.
+  const deleted = names.map((name) => transaction.objectStore(name).delete(IDBKeyRange.lowerBound(KEYS_END)));
+  const [last] = await Promise.all([transaction.objectStore(names[0]).openKeyCursor(null, 'prev'), ...deleted]);
   const next = Math.max(0, Math.floor(last?.key ?? 0)) + 1;
   if (next < KEYS_END) return next;
   // Right below the end, each record would be deleted for the next one.

@@ -217,12 +217,14 @@ export class Refresher {
   /** The chain of roots in the store, as far as it is whole. What is damaged is asked for again. */
   async #loadRoots(trusted: TrustedMetadata): Promise<void> {
     const { root } = trusted;
-    const older = (await this.#options.store.loadRoot(root.version)) ? undefined : await this.#newestStoredBefore(root);
+    const { store } = this.#options;
+    const [same, next] = await Promise.all([store.loadRoot(root.version), store.loadRoot(root.version + 1)]);
+    const older = same ? undefined : await this.#newestStoredBefore(root);
     // A newer program may bring the root that replaces stolen keys; it is as if it had come from the repository.
     if (older) await this.#saveRoot(older, root);
-    for (;;) {
-      const bytes = await this.#options.store.loadRoot(trusted.root.version + 1);
-      if (!bytes || !(await unlessRefused(() => trusted.loadRoot(bytes)))) return;
+    for (let bytes = next; bytes; bytes = await store.loadRoot(trusted.root.version + 1)) {
+      const offered = bytes;
+      if (!(await unlessRefused(() => trusted.loadRoot(offered)))) return;
     }
   }
 

@@ -247,6 +247,8 @@ export class Releases {
    */
   async stage(release: Release, documents: Documents): Promise<void> {
     await this.#store.stage(release.key, release.record, documents);
+    // One that never became active is there as a later life of the worker would find it.
+    if (this.#staged && this.#staged.key !== release.key) this.#others.set(this.#staged.key, this.#staged.record);
     this.#staged = release;
   }
 

@@ -335,7 +335,7 @@ export class Updates {
     // What a page's opening has begun to forget since may be what this release has.
     await this.#collecting;
     // While the first files come. It forgets none of this release, and nothing is stored before it has made room.
-    const collected = releases.collect();
+    const collected = releases.collectRetired();
     collected.catch(() => {});
     await this.#stock.stage(release, this.#began, collected, (progress) => void announce({ vouchsafe: 'progress', progress }));
     await collected;

@@ -209,6 +209,23 @@ describe('a release that a page stays on', () => {
   });
 });
 
+describe('releases that are staged one after the other', () => {
+  it('and never become active are forgotten but for the last one before', async () => {
+    const { updates } = app.browser.start();
+    await updates.update();
+    for (const text of ['two', 'three', 'four', 'five', 'six']) {
+      await release(text, { activation: 'prompt' });
+      expect(await updates.update()).toMatchObject({ outcome: 'staged' });
+    }
+    const page = await openDB(`vouchsafe ${SCOPE.href}`);
+    const kept = (await page.getAllKeys('releases')).map((key) => Number.parseInt(String(key), 10));
+    const documents = (await page.getAllKeys('documents')).map((key) => Number.parseInt((key as unknown as string[])[0] ?? '', 10));
+    page.close();
+    expect(kept).toEqual([2, 5, 6, 7]);
+    expect(new Set(documents)).toEqual(new Set(kept));
+  });
+});
+
 describe('no store', () => {
   it('C8 no file is downloaded before it is asked for, since none would be kept, and each is verified then', async () => {
     vi.spyOn(indexedDB, 'open').mockImplementation(() => {
