@@ -6,6 +6,8 @@ import { nextKey, type Transaction } from './schema.js';
 
 /** Bytes of packs that are held in memory. A page asks for most of its files at once, and they are in the same packs. */
 const HELD = 16 * 2 ** 20;
+/** Bytes of packs that are read before they are asked for. More would keep the first answers waiting, and it is not known whether a page wants it. */
+const AHEAD = 2 ** 20;
 /** Bytes that are rewritten at once, at most: they are in memory meanwhile, and reads wait. */
 const REWRITTEN = 16 * 2 ** 20;
 /** Packs smaller than a quarter are merged when there are this many of them. */
@@ -96,8 +98,8 @@ export class PackedFiles {
   }
 
   /**
-   * Starts to read what a page that opens is about to ask for: every pack, as far as they are held in memory, the small ones first, so that the page
-   * comes before its images. Never rejects: whoever asks for a file is told what was wrong.
+   * Starts to read what a page that opens is about to ask for: the smallest packs, which are likely to have the release manifest and the page itself.
+   * Never rejects: whoever asks for a file is told what was wrong.
    */
   async readAhead(): Promise<void> {
     const sizes = new Map<number, number>();
@@ -106,7 +108,7 @@ export class PackedFiles {
     let size = 0;
     for (const [key, bytes] of [...sizes].sort(([, a], [, b]) => a - b)) {
       size += bytes;
-      if (size > HELD) break;
+      if (size > AHEAD) break;
       this.#hold(key).pack.catch(() => {});
     }
   }

@@ -1,5 +1,5 @@
 import type { Progress } from '../messages/messages.js';
-import { fileRule } from '../release/manifest.js';
+import { contentTypeOf, fileRule } from '../release/manifest.js';
 import type { Pack } from '../release/packs.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import { checkFile, type TargetFile } from '../tuf/file.js';
@@ -11,8 +11,13 @@ import { fileKey } from './verified-files.js';
 const CONNECTIONS = 6;
 /** Pages are told of progress at most this often, in milliseconds. */
 const PROGRESS_EVERY = 50;
-/** Bytes that are stored together: one record is read faster than many. A killed worker loses no more than this. */
+/** Bytes of one kind that are stored together: one record is read faster than many. A killed worker loses no more than this of each. */
 const PACK = 2 ** 22;
+/** Bytes. Whoever wants another file should not have to read one as large as this with it. */
+const ALONE = 2 ** 20;
+
+/** What is stored together is read together. A page that opens is waited for before all that it asks for, and of large files little is wanted at once. */
+type Kind = 'page' | 'file' | 'piece';
 
 /** The pieces of a file that was checked as a whole. @throws `mismatch` when the signers signed other pieces than the file's */
 async function cut(bytes: Uint8Array, pieces: readonly Piece[]): Promise<(readonly [Piece, Uint8Array])[]> {
@@ -101,38 +106,43 @@ export async function stageFiles(release: Release, staging: Staging, passes = PA
   tell();
 
   const store = async (waiting: Job[], save: Staging['save']) => {
-    let pack = new Map<string, Uint8Array>();
-    let packed = 0;
-    const flush = async () => {
-      const full = pack;
-      pack = new Map();
-      packed = 0;
-      if (full.size > 0) await save(full);
+    const packs = new Map<Kind, { readonly files: Map<string, Uint8Array>; size: number }>();
+    const flush = async (kind: Kind) => {
+      const full = packs.get(kind);
+      packs.delete(kind);
+      if (full) await save(full.files);
     };
-    const take = async (piece: Piece, bytes: Uint8Array) => {
-      pack.set(fileKey(piece), bytes);
-      packed += bytes.length;
+    const take = async (file: TargetFile, piece: Piece, bytes: Uint8Array) => {
       progress.bytes += bytes.length;
-      if (packed >= PACK) await flush();
+      if (bytes.length >= ALONE) await save(new Map([[fileKey(piece), bytes]]));
+      else {
+        const isPage = contentTypeOf(release.manifest, file.path).startsWith('text/html');
+        const kind = piece !== file ? 'piece' : isPage ? 'page' : 'file';
+        const pack = packs.get(kind) ?? { files: new Map<string, Uint8Array>(), size: 0 };
+        packs.set(kind, pack);
+        pack.files.set(fileKey(piece), bytes);
+        pack.size += bytes.length;
+        if (pack.size >= PACK) await flush(kind);
+      }
       tell();
     };
     const get = async ({ file, missing }: Job) => {
       // Of a file that is here in part the rest is less than the whole.
       const isNew = missing.length === piecesOf(release, file).length;
       const copy = isNew ? await staging.downloadCopy(file) : undefined;
-      if (missing[0] === file) return take(file, copy ?? (await staging.download(file)));
+      if (missing[0] === file) return take(file, file, copy ?? (await staging.download(file)));
       if (copy) {
         // A record of its own: it is read only when the copy is lost, and the page need not wait for it.
         await save(new Map((await cut(copy, missing)).map(([piece, bytes]) => [fileKey(piece), bytes])));
         progress.bytes += copy.length;
         return tell();
       }
-      for await (const [piece, bytes] of staging.downloadPieces(file, missing)) await take(piece, bytes);
+      for await (const [piece, bytes] of staging.downloadPieces(file, missing)) await take(file, piece, bytes);
     };
 
     const missing = new Map(waiting.map((job) => [fileKey(job.file), job]));
-    const packs = await packsFor(release, new Set(missing.keys()));
-    const inPacks = new Set(packs.flatMap(({ files }) => files.map(fileKey)));
+    const downloads = await packsFor(release, new Set(missing.keys()));
+    const inPacks = new Set(downloads.flatMap(({ files }) => files.map(fileKey)));
     const oneByOne = waiting.filter(({ file }) => !inPacks.has(fileKey(file)));
     let isFailed = false;
     const end = (file: TargetFile) => {
@@ -142,9 +152,9 @@ export async function stageFiles(release: Release, staging: Staging, passes = PA
     };
     const unpack = async () => {
       try {
-        for await (const batch of packs.length > 0 ? staging.downloadPacks(packs, new Set(missing.keys())) : []) {
+        for await (const batch of downloads.length > 0 ? staging.downloadPacks(downloads, new Set(missing.keys())) : []) {
           for (const [file, bytes] of batch) {
-            await take(file, bytes);
+            await take(file, file, bytes);
             end(file);
           }
           if (isFailed) return;
@@ -177,7 +187,7 @@ export async function stageFiles(release: Release, staging: Staging, passes = PA
     oneByOne.push(...[...missing.values()].filter(({ file }) => inPacks.has(fileKey(file))));
     ended.push(...(await Promise.allSettled(works())));
     // Also after a failure: what came is right, and need not come again.
-    await flush();
+    for (const kind of [...packs.keys()]) await flush(kind);
     for (const result of ended) if (result.status === 'rejected') throw result.reason;
   };
   const of = (pass: Pass) => (passes.includes(pass) ? lacking.filter((job) => job.pass === pass) : []);

@@ -107,16 +107,16 @@ describe('files', () => {
 
   it('are read ahead for a page, small packs first, up to the bound; then they are there', async () => {
     const sizes = { large: 9, small: 1, middle: 5, second: 2 };
-    for (const [hash, size] of Object.entries(sizes)) await store.saveFiles(new Map([[hash, new Uint8Array(size * MIB)]]));
+    for (const [hash, size] of Object.entries(sizes)) await store.saveFiles(new Map([[hash, new Uint8Array((size * MIB) / 8)]]));
     const again = new Store(scope);
     const get = vi.spyOn(IDBObjectStore.prototype, 'get');
     await again.readAhead();
     await again.loadFile('middle');
-    // The keys of `small`, `second`, `middle`. `large` would be more than is held.
+    // The keys of `small`, `second`, `middle`. With `large` it would be more than is read ahead.
     expect(get.mock.calls).toEqual([[2], [4], [3]]);
     for (const hash of ['small', 'second']) await again.loadFile(hash);
     expect(get).toHaveBeenCalledTimes(3);
-    expect((await again.loadFile('large'))?.length).toBe(9 * MIB);
+    expect((await again.loadFile('large'))?.length).toBe((9 * MIB) / 8);
   });
 
   it('C8 that cannot be read ahead are no error', async () => {

@@ -128,6 +128,32 @@ describe('stageFiles', () => {
     expect(progress.at(-1)).toEqual({ files: 4, totalFiles: 4, bytes: 100, totalBytes: 100 });
   });
 
+  it('stores pages, other files and pieces of large ones apart, and alone what is large itself', async () => {
+    const [first, second] = ['1', '2'].map((digit) => digit.repeat(64));
+    const files = [
+      file('index.html'),
+      file('a.js'),
+      file('about.html'),
+      file('b.js'),
+      file('large.js', 2 ** 20),
+      file('film.bin', 20_000),
+    ];
+    const chunks = { 'film.bin': { size: 2 ** 14, sha256: [first, second] } };
+    const manifest = parseManifest(new TextEncoder().encode(manifestWith({ chunks })));
+    const { parts, saved } = staging(async ({ length }) => new Uint8Array(length), {
+      async *downloadPieces(_file, pieces) {
+        for (const piece of pieces) yield [piece, new Uint8Array(10)];
+      },
+    });
+    await stageFiles({ ...release(files), manifest }, parts);
+    expect(saved.map((pack) => pack.sort()).sort()).toEqual([
+      [first, second],
+      ['a.js', 'b.js'],
+      ['about.html', 'index.html'],
+      ['large.js'],
+    ]);
+  });
+
   it('stores what is required before it asks for what is optional, in other records', async () => {
     // The name of one that is required comes last, and has the bytes of one that is optional.
     const files = [file('a.bin'), file('b.bin', 10, 'needed'), file('c.js'), file('d.js', 10, 'needed')];
