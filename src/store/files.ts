@@ -7,10 +7,12 @@ import { nextKey, type Transaction } from './schema.js';
 /** Bytes of packs that are held in memory. A page asks for most of its files at once, and they are in the same packs. */
 const HELD = 16 * 2 ** 20;
 /** Bytes of packs that are read before they are asked for. More would keep the first answers waiting, and it is not known whether a page wants it. */
-const AHEAD = 2 ** 20;
+const AHEAD = 2 ** 21;
 /** Bytes that are rewritten at once, at most: they are in memory meanwhile, and reads wait. */
 const REWRITTEN = 16 * 2 ** 20;
-/** Packs smaller than a quarter are merged when there are this many of them. */
+/** Bytes. Smaller packs are merged into such that are larger, and no larger than need be: each answer waits for the pack that it is in. */
+const SMALL = PACK_SIZE / 4;
+/** How many small packs there may be before they are merged. */
 const SMALL_PACKS = 8;
 /** Packs that are read at once to be rewritten, at most. */
 const REWRITTEN_PACKS = 500;
@@ -106,7 +108,8 @@ export class PackedFiles {
     const places = await this.#known().catch(() => new Map<string, Place>());
     for (const { pack, end } of places.values()) sizes.set(pack, Math.max(sizes.get(pack) ?? 0, end));
     let size = 0;
-    for (const [key, bytes] of [...sizes].sort(([, a], [, b]) => a - b)) {
+    // Files that were stored one by one, when they were asked for, may be many.
+    for (const [key, bytes] of [...sizes].sort(([, a], [, b]) => a - b).slice(0, SMALL_PACKS)) {
       size += bytes;
       if (size > AHEAD) break;
       this.#hold(key).pack.catch(() => {});
@@ -276,7 +279,7 @@ async function tidy(transaction: Transaction, wanted: ReadonlySet<string>, isMer
 
   const used = [...kept].filter(([, { live }]) => live.size > 0);
   const garbage = used.filter(([, { liveBytes, bytes }]) => isGarbage(liveBytes, bytes));
-  const small = used.filter(([, { liveBytes, bytes }]) => !isGarbage(liveBytes, bytes) && bytes < PACK_SIZE / 4);
+  const small = used.filter(([, { liveBytes, bytes }]) => !isGarbage(liveBytes, bytes) && bytes < SMALL);
   let files = new Map<string, Uint8Array>();
   let size = 0;
   let total = 0;
@@ -296,7 +299,7 @@ async function tidy(transaction: Transaction, wanted: ReadonlySet<string>, isMer
       files.set(hash, file);
       size += file.length;
     }
-    if (size >= PACK_SIZE) await flush();
+    if (size >= SMALL) await flush();
   }
   if (files.size > 0) await flush();
   return places;

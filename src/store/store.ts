@@ -21,6 +21,8 @@ export type { DocumentName, Pin, ReleaseRecord, StoredState } from './schema.js'
 /** As `byId` has it. */
 const STAGED = 'state staged';
 
+const GONE_PINS = 100;
+
 /** Of the newest metadata. The targets may have many megabytes: only a refresh needs them, and asks for them itself. */
 const SMALL_ROLES = ['timestamp', 'snapshot'];
 
@@ -39,7 +41,8 @@ export class Store implements MetadataStore {
   /** Of the roles, those that it has read or written. */
   readonly #seen = new Set<string>();
   /** The first reading, begun before anybody asked for it. */
-  #reading: Promise<void> | undefined;
+  #reading: Promise<boolean> | undefined;
+  #hasRead = false;
   /** What is not in the database yet. */
   #unsaved = new Map<string, Change>();
 
@@ -73,12 +76,19 @@ export class Store implements MetadataStore {
 
   /** Everything but files, documents and violations, in one transaction. Never rejects: without a database it is what this life knows. */
   async loadState(): Promise<StoredState> {
-    await (this.#reading ?? this.#read());
+    const reading = this.#reading;
     this.#reading = undefined;
+    // The database may have come back since that failed.
+    this.#hasRead = (await reading) || (await this.#read());
     return this.#state();
   }
 
-  async #read(): Promise<void> {
+  /** Whether the last `loadState` has read the database. */
+  get hasRead(): boolean {
+    return this.#hasRead;
+  }
+
+  async #read(): Promise<boolean> {
     try {
       await this.#connection.run(SMALL_STORES, 'readonly', async (transaction) => {
         const all = await Promise.all(
@@ -92,13 +102,17 @@ export class Store implements MetadataStore {
             return keys.map((key, i) => [name, key, values[i]] as unknown as Change);
           }),
         );
+        // What was given up while it was read, such as a database that is being deleted.
+        if (this.#connection.isDown) return;
         for (const role of SMALL_ROLES) this.#seen.add(`metadata ${role}`);
         this.#memory = new Map(all.flat().filter(isWellFormed).map(byId));
         // What was changed while this was read.
         for (const [id, change] of this.#unsaved) this.#memory.set(id, change);
       });
+      return true;
     } catch {
       // Told already.
+      return false;
     }
   }
 
@@ -204,6 +218,12 @@ export class Store implements MetadataStore {
     // What waits to be saved goes with it, and may need room that is not there; then this waits, too, and does not keep the files.
     if (unwanted.length > 0) await this.#write(...unwanted).catch(() => {});
     await keepDocuments(this.#connection, wanted).catch(() => {});
+  }
+
+  /** Whether so many stored pins are wanted by nobody that they should go: they are read at each start. */
+  hasGonePins(isPinned: (client: string) => boolean): boolean {
+    const gone = [...this.#memory.values()].filter(([name, key]) => name === 'pins' && !isPinned(key));
+    return gone.length > GONE_PINS;
   }
 
   /** @param activation the app's own activation policy, if it has one. @throws `quota` */

@@ -92,7 +92,7 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     isOffline,
     report,
   });
-  // One that is only being installed leaves the store to the active one.
+  // One that is only being installed leaves the store to the active one. Firefox does not say which this is.
   if (self.serviceWorker?.state === 'activated') store.prepare();
   return {
     config,

@@ -29,6 +29,8 @@ export class Releases {
   /** What the app wants, whatever the manifest says. */
   #activation: Activation | undefined;
   #opening: Promise<void> | undefined;
+  /** The key of the release that was the active one before, in this life of the worker. */
+  #previous: string | undefined;
   /** Other releases: those that pages stay on, and the last one before the active one. */
   readonly #others = new Map<string, ReleaseRecord>();
   readonly #restored = new Map<string, Promise<Release | undefined>>();
@@ -89,7 +91,7 @@ export class Releases {
       const ready = TrustedMetadata.fromRoot(this.#reader.roots[0] ?? new Uint8Array(), Date.now()).catch(() => {});
       const { roots, releases, active, staged, pins, activation } = await this.#store.loadState();
       // Not later: a database that comes back from here on was not read.
-      const isRead = this.#store.kept !== 'memory';
+      const isRead = this.#store.hasRead;
       await ready;
       this.#reader.storedRoots = roots;
       this.pins.load(pins);
@@ -263,10 +265,13 @@ export class Releases {
     if (!this.#staged) return undefined;
     const release = this.#staged.id === id ? this.#staged : begun;
     if (this.#active && this.#active.key !== key) {
+      this.#previous = this.#active.key;
       this.#others.set(this.#active.key, this.#active.record);
       this.#restored.set(this.#active.key, Promise.resolve(this.#active));
     }
     this.#active = release;
+    // A newer one may have been staged in its place meanwhile.
+    this.#others.delete(key);
     if (this.#staged === release) this.#staged = undefined;
     return release;
   }
@@ -286,7 +291,9 @@ export class Releases {
    */
   async collect(isShort = false): Promise<boolean> {
     const clients = await this.pins.open();
-    const last = [...this.#others.keys()].sort(byAge).at(-1);
+    const previous = this.#previous;
+    // One that was staged and never ran may be newer.
+    const last = previous && this.#others.has(previous) ? previous : [...this.#others.keys()].sort(byAge).at(-1);
     for (const key of [...this.#others.keys()]) {
       if (clients.has(key)) continue;
       this.#restored.delete(key);
@@ -313,9 +320,10 @@ export class Releases {
   async collectRetired(): Promise<void> {
     const clients = await this.pins.open();
     const retired = [...this.#others.keys()].filter((key) => !clients.has(key));
-    const kept = retired.length > 1 ? undefined : await this.#kept(clients);
+    const isKnown = retired.length > 1 || this.#store.hasGonePins(this.pins.has);
+    const kept = isKnown ? undefined : await this.#kept(clients);
     const wanted = kept && (await hashesOfAll(kept));
-    if (retired.length > 1 || (wanted && (await this.#store.hasGarbage(wanted)))) await this.collect();
+    if (isKnown || (wanted && (await this.#store.hasGarbage(wanted)))) await this.collect();
   }
 
   /** @returns the releases that have to stay; undefined when nobody can say */

@@ -187,7 +187,7 @@ export async function stageFiles(release: Release, staging: Staging, passes = PA
     oneByOne.push(...[...missing.values()].filter(({ file }) => inPacks.has(fileKey(file))));
     ended.push(...(await Promise.allSettled(works())));
     // Also after a failure: what came is right, and need not come again.
-    for (const kind of [...packs.keys()]) await flush(kind);
+    ended.push(...(await Promise.allSettled([...packs.keys()].map(flush))));
     for (const result of ended) if (result.status === 'rejected') throw result.reason;
   };
   const of = (pass: Pass) => (passes.includes(pass) ? lacking.filter((job) => job.pass === pass) : []);

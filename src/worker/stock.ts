@@ -32,6 +32,8 @@ export class Stock {
   readonly #paces: { readonly [Each in Pass]: Pace } = { required: new Pace(), optional: new Pace() };
   /** Whether there was no room for something in this life of the worker: then what no release needs is left alone. */
   #isFull = false;
+  /** When files last went to make room, by `performance.now`. Whatever else there was no room for just then waits for it, too. */
+  #madeRoom = Number.NEGATIVE_INFINITY;
 
   /**
    * @param parts what files are stored with
@@ -144,7 +146,8 @@ export class Stock {
         // Those that share a record with others go only when there is room again to write the others anew.
         if (!left) throw error;
         // A browser with much to do may take longer than that to count what went the first time.
-        isMaking = (await this.#parts.releases.collect(true)) || isMaking;
+        if (await this.#parts.releases.collect(true)) this.#madeRoom = performance.now();
+        isMaking ||= performance.now() - this.#madeRoom < ROOM_WITHIN;
         if (!isMaking) throw error;
         await new Promise((resolve) => setTimeout(resolve, within));
       }

@@ -94,7 +94,7 @@ export async function stopWorker(page: Page): Promise<string> {
   }
   const session = await page.context().newCDPSession(page);
   try {
-    const running = new Set<string>();
+    const running = new Map<string, string>();
     let isSeen = false;
     let onSeen = (): void => {};
     const seen = new Promise<void>((resolve) => {
@@ -103,8 +103,10 @@ export async function stopWorker(page: Page): Promise<string> {
     const stopped = new Promise<void>((resolve) => {
       session.on('ServiceWorker.workerVersionUpdated', ({ versions }) => {
         for (const { versionId, runningStatus } of versions) {
-          if (runningStatus === 'stopped') running.delete(versionId);
-          else running.add(versionId);
+          // What a page asks for meanwhile starts it again at once, and that may be all that is said of it then.
+          const isStartedAgain = runningStatus === 'starting' && /^(running|stopping)$/.test(running.get(versionId) ?? '');
+          if (runningStatus === 'stopped' || isStartedAgain) running.delete(versionId);
+          else running.set(versionId, runningStatus);
         }
         isSeen ||= running.size > 0;
         if (isSeen) onSeen();

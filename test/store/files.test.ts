@@ -119,6 +119,15 @@ describe('files', () => {
     expect((await again.loadFile('large'))?.length).toBe((9 * MIB) / 8);
   });
 
+  it('are read ahead from few packs, however many there are', async () => {
+    for (let i = 0; i < 30; i++) await store.saveFiles(files(`${i}`));
+    const again = new Store(scope);
+    const get = vi.spyOn(IDBObjectStore.prototype, 'get');
+    await again.readAhead();
+    await again.loadFile('29');
+    expect(get).toHaveBeenCalledTimes(9);
+  });
+
   it('C8 that cannot be read ahead are no error', async () => {
     vi.spyOn(indexedDB, 'open').mockImplementation(() => {
       throw new DOMException('no', 'SecurityError');
@@ -241,6 +250,18 @@ describe('keepFiles', () => {
     expect(await packKeys()).toHaveLength(1);
     for (const life of [store, new Store(scope)])
       expect(await Promise.all(hashes.map((hash) => life.loadFile(hash)))).toEqual(hashes.map((hash) => bytes(`bytes of ${hash}`)));
+  });
+
+  it('merges small packs into no larger ones than need be, once', async () => {
+    const hashes = Array.from({ length: 9 }, (_, i) => `hash-${i}`);
+    for (const hash of hashes) await store.saveFiles(new Map([[hash, new Uint8Array(600 * 1024)]]));
+    const sizes = () => asPage(async (page) => (await page.getAll('packs')).map(({ length }) => length / MIB));
+    await store.keepFiles(new Set(hashes));
+    const merged = await sizes();
+    expect(merged).toHaveLength(5);
+    expect(Math.max(...merged)).toBeLessThan(2);
+    await store.keepFiles(new Set(hashes));
+    expect(await sizes()).toEqual(merged);
   });
 });
 

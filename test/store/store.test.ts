@@ -374,6 +374,14 @@ describe('a database that cannot be used', () => {
     expect(await store.loadFile('ab')).toBeUndefined();
   });
 
+  it('keeps nothing of what was being read meanwhile', async () => {
+    await store.saveRoot(1, bytes('root'), []);
+    const life = newStore();
+    life.prepare();
+    await life.clear();
+    expect((await life.loadState()).roots).toEqual(new Map());
+  });
+
   it('keeps nothing after that, whatever is still under way', async () => {
     const saving = store.saveRole('timestamp', bytes('x'));
     await store.clear();

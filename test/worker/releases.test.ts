@@ -224,6 +224,51 @@ describe('releases that are staged one after the other', () => {
     expect(kept).toEqual([2, 5, 6, 7]);
     expect(new Set(documents)).toEqual(new Set(kept));
   });
+
+  it('A6 are not taken for the one before, whose files are the likeliest to be served again', async () => {
+    const { updates, releases } = app.browser.start();
+    await updates.update();
+    const before = await releases.active?.targets.find('index.html');
+    for (const text of ['two', 'three']) {
+      await release(text, { activation: 'prompt' });
+      await updates.update();
+    }
+    await updates.activate();
+    await releases.collect();
+    expect(await releases.older('index.html')).toContainEqual(before);
+  });
+
+  it('C9 are there once when one becomes active while the next is staged', async () => {
+    const { updates, releases } = app.browser.start();
+    await updates.update();
+    await release('two', { activation: 'prompt' });
+    await updates.update();
+    const { staged } = releases;
+    if (!staged) throw new Error('Nothing is staged.');
+    app.browser.clients = [{ id: 'tab', url: SCOPE.href }];
+    releases.pins.adopt('tab', staged.key);
+    const { activate } = Store.prototype;
+    vi.spyOn(Store.prototype, 'activate').mockImplementationOnce(async function (this: Store, key: string) {
+      await activate.call(this, key);
+      await releases.stage({ ...staged, id: '9-next', key: '9-next' }, new Map());
+    });
+    await releases.activate();
+    expect((await releases.list()).map(({ id, state }) => [id, state])).toEqual([
+      [staged.id, 'active'],
+      ['9-next', 'staged'],
+    ]);
+  });
+});
+
+describe('pins', () => {
+  it('that nobody wants do not pile up where no release comes', async () => {
+    await app.browser.start().updates.update();
+    const old = new Store(SCOPE.href);
+    const key = (await old.loadState()).active ?? '';
+    for (let i = 0; i < 300; i++) await old.pin(`tab ${i}`, key, Date.now() - 86_400_000 * 30);
+    expect(await app.browser.start().updates.update()).toEqual({ outcome: 'current' });
+    expect((await new Store(SCOPE.href).loadState()).pins.size).toBeLessThanOrEqual(100);
+  });
 });
 
 describe('no store', () => {
@@ -314,6 +359,23 @@ describe('a store that comes back', () => {
       return releases.active?.files;
     };
     await expect.poll(files, { timeout: 20_000 }).toBe(3);
+  });
+
+  it('C8 is read then also when the reading that failed had begun with the worker', async () => {
+    await app.browser.start().updates.update();
+    const failing = vi.spyOn(indexedDB, 'open').mockImplementationOnce(() => {
+      throw new DOMException('no', 'UnknownError');
+    });
+    failing.mockImplementationOnce(() => {
+      throw new DOMException('no', 'UnknownError');
+    });
+    const { releases, violations, life } = app.browser.start();
+    await expect.poll(() => life().kept).toBe('memory');
+    failing.mockRestore();
+    vi.setSystemTime(Date.now() + 60_000);
+    await expect.poll(() => violations.list().then(() => life().kept)).toBe('indexeddb');
+    await releases.open();
+    expect(releases.active?.files).toBe(3);
   });
 });
 

@@ -495,8 +495,10 @@ describe('Updates', () => {
     expect(releases.staged).toBeUndefined();
     expect(await store.loadFile(hash)).toBeUndefined();
 
-    // Nothing is left to give away: refused at once.
+    // Nothing is left to give away, and what went is counted: refused at once.
     await repository.release(files('four'));
+    const { now } = performance;
+    vi.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + 8_000);
     saving.mockRejectedValue(full);
     const { active, staged } = releases;
     expect(await updates.update()).toMatchObject({ outcome: 'failed', refusal: { code: 'quota' }, freshness: 'fresh' });
