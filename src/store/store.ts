@@ -68,7 +68,10 @@ export class Store implements MetadataStore {
     return this.#connection.isDown ? 'memory' : 'indexeddb';
   }
 
-  /** Starts to read what a worker that has just started will want: what it was started for comes a moment later. Never throws. */
+  /**
+   * Starts to read what a worker that has just started will want: what it was started for comes a moment later. It is no more trusted for that: whoever
+   * gets it verifies it. Never throws.
+   */
   prepare(): void {
     this.#reading = this.#read();
     this.#files.prepare();
