@@ -200,6 +200,8 @@ async function transact<Mode extends 'readonly' | 'readwrite', T>(
   durability: 'relaxed' | 'strict',
 ): Promise<T> {
   const transaction = database.transaction([...names], mode, { durability });
+  // Work that throws is what it fails with.
+  transaction.done.catch(() => {});
   try {
     const [result] = await inTime(Promise.all([work(transaction), transaction.done]), DONE_WITHIN);
     return result;

@@ -43,6 +43,7 @@ export class Store implements MetadataStore {
   /** The first reading, begun before anybody asked for it. */
   #reading: Promise<boolean> | undefined;
   #hasRead = false;
+  #isCleared = false;
   /** What is not in the database yet. */
   #unsaved = new Map<string, Change>();
 
@@ -105,8 +106,8 @@ export class Store implements MetadataStore {
             return keys.map((key, i) => [name, key, values[i]] as unknown as Change);
           }),
         );
-        // What was given up while it was read, such as a database that is being deleted.
-        if (this.#connection.isDown) return;
+        // While this was read.
+        if (this.#isCleared) return;
         for (const role of SMALL_ROLES) this.#seen.add(`metadata ${role}`);
         this.#memory = new Map(all.flat().filter(isWellFormed).map(byId));
         // What was changed while this was read.
@@ -225,7 +226,7 @@ export class Store implements MetadataStore {
 
   /** Whether so many stored pins are wanted by nobody that they should go: they are read at each start. */
   hasGonePins(isPinned: (client: string) => boolean): boolean {
-    const gone = [...this.#memory.values()].filter(([name, key]) => name === 'pins' && !isPinned(key));
+    const gone = [...this.#memory.values()].filter(([name, key, value]) => name === 'pins' && value && !isPinned(key));
     return gone.length > GONE_PINS;
   }
 
@@ -329,6 +330,7 @@ export class Store implements MetadataStore {
 
   /** Forgets everything; this life keeps nothing from then on. @throws `storage` */
   async clear(): Promise<void> {
+    this.#isCleared = true;
     this.#memory.clear();
     this.#unsaved.clear();
     this.#files.reset();

@@ -374,6 +374,21 @@ describe('a database that cannot be used', () => {
     expect(await store.loadFile('ab')).toBeUndefined();
   });
 
+  it('C8 whose state has been read is not taken for empty, although something else failed meanwhile', async () => {
+    await store.saveRoot(1, bytes('root'), []);
+    const life = newStore();
+    life.prepare();
+    const { get } = IDBObjectStore.prototype;
+    const failing = vi.spyOn(IDBObjectStore.prototype, 'get').mockImplementation(function (this: IDBObjectStore, key) {
+      if (key === 'targets') throw new DOMException('damaged', 'UnknownError');
+      return get.call(this, key);
+    });
+    await life.loadRole('targets');
+    failing.mockRestore();
+    expect((await life.loadState()).roots).toEqual(new Map([[1, bytes('root')]]));
+    expect(life.hasRead).toBe(true);
+  });
+
   it('keeps nothing of what was being read meanwhile', async () => {
     await store.saveRoot(1, bytes('root'), []);
     const life = newStore();
