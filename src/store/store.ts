@@ -21,6 +21,7 @@ export type { DocumentName, Pin, ReleaseRecord, StoredState } from './schema.js'
 /** As `byId` has it. */
 const STAGED = 'state staged';
 
+/** How many pins that nobody wants may stay. As many are remembered of pages that are closed, which may come back. */
 const GONE_PINS = 100;
 
 /** Of the newest metadata. The targets may have many megabytes: only a refresh needs them, and asks for them itself. */
@@ -43,6 +44,7 @@ export class Store implements MetadataStore {
   /** The first reading, begun before anybody asked for it. */
   #reading: Promise<boolean> | undefined;
   #hasRead = false;
+  /** What is still being read then is not to be kept. */
   #isCleared = false;
   /** What is not in the database yet. */
   #unsaved = new Map<string, Change>();
@@ -106,7 +108,6 @@ export class Store implements MetadataStore {
             return keys.map((key, i) => [name, key, values[i]] as unknown as Change);
           }),
         );
-        // While this was read.
         if (this.#isCleared) return;
         for (const role of SMALL_ROLES) this.#seen.add(`metadata ${role}`);
         this.#memory = new Map(all.flat().filter(isWellFormed).map(byId));

@@ -312,18 +312,18 @@ export class Releases {
   }
 
   /**
-   * Does the same when there is something to forget: a release whose last page has gone since. Otherwise it writes nothing, and what is in memory of
-   * the files stays there.
+   * Does the same when there is something to forget: a release whose last page has gone since, files that no release has, many pins of pages that are
+   * closed. Otherwise it writes nothing, and what is in memory of the files stays there.
    *
    * @throws `storage`
    */
-  async collectRetired(): Promise<void> {
+  async collectIfDue(): Promise<void> {
     const clients = await this.pins.open();
     const retired = [...this.#others.keys()].filter((key) => !clients.has(key));
-    const isKnown = retired.length > 1 || this.#store.hasGonePins(this.pins.has);
-    const kept = isKnown ? undefined : await this.#kept(clients);
+    const isDue = retired.length > 1 || this.#store.hasGonePins(this.pins.has);
+    const kept = isDue ? undefined : await this.#kept(clients);
     const wanted = kept && (await hashesOfAll(kept));
-    if (isKnown || (wanted && (await this.#store.hasGarbage(wanted)))) await this.collect();
+    if (isDue || (wanted && (await this.#store.hasGarbage(wanted)))) await this.collect();
   }
 
   /** @returns the releases that have to stay; undefined when nobody can say */

@@ -272,7 +272,7 @@ export class Updates {
       await this.#replaceLost(lost);
       await this.#replaceDocuments(metadata).catch((error) => this.#record(error));
       // Of a person with one tab, the retired release has lost its last page just now.
-      await releases.collectRetired().catch((error) => this.#record(error));
+      await releases.collectIfDue().catch((error) => this.#record(error));
       return { outcome: 'current' };
     }
     if (renewed === 'staged' && releases.staged) return this.#staged(releases.staged);
@@ -335,7 +335,7 @@ export class Updates {
     // What a page's opening has begun to forget since may be what this release has.
     await this.#collecting;
     // While the first files come. It forgets none of this release, and nothing is stored before it has made room.
-    const collected = releases.collectRetired();
+    const collected = releases.collectIfDue();
     collected.catch(() => {});
     await this.#stock.stage(release, this.#began, collected, (progress) => void announce({ vouchsafe: 'progress', progress }));
     await collected;
