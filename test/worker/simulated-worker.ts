@@ -129,12 +129,16 @@ class SimulatedFetchEvent {
 export function fetchEvent(
   path: string,
   how: { readonly method?: string; readonly mode?: string; readonly destination?: string; readonly clientId?: string } = {},
-): { readonly event: FetchEvent; readonly done: () => Promise<unknown> } {
+): { readonly event: FetchEvent; readonly done: () => Promise<void> } {
   const request = new Request(new URL(path, SCOPE), { method: how.method ?? 'GET' });
   const { mode = 'cors', destination = 'script', clientId = '' } = how;
   Object.defineProperties(request, { mode: { value: mode }, destination: { value: destination } });
   const work: Promise<unknown>[] = [];
   const waitUntil = (more: Promise<unknown>) => void work.push(more);
   const event = Object.assign(new SimulatedFetchEvent(), { request, clientId, resultingClientId: '', waitUntil });
-  return { event: event as unknown as FetchEvent, done: () => Promise.all(work) };
+  const done = async () => {
+    // Work may extend the event again.
+    for (const one of work) await one;
+  };
+  return { event: event as unknown as FetchEvent, done };
 }

@@ -44,13 +44,17 @@ describe('the Workbox handler', () => {
   });
 
   it('answers although the refusal itself fails: Firefox loads the network’s page when it rejects', async () => {
-    const fail = () => {
-      throw new DOMException('The event is over.', 'InvalidStateError');
-    };
     for (const how of [{}, { mode: 'navigate', destination: 'document' }]) {
-      const { event } = fetchEvent('extra.js', how);
+      const { event, done } = fetchEvent('extra.js', how);
+      const { waitUntil } = event;
+      const fail = (work: Promise<unknown>) => {
+        // The work goes on all the same.
+        waitUntil(work);
+        throw new DOMException('The event is over.', 'InvalidStateError');
+      };
       const answer = await handle(Object.assign(event, { waitUntil: fail }), event.request);
       expect([answer.status, await answer.text()]).toEqual([503, '']);
+      await done();
     }
   });
 
