@@ -41,12 +41,13 @@ export function resolveRoute(
   const isNavigation = purpose !== 'subresource';
   const file = fileOf(navigation, isListed, path);
   if (file !== undefined) {
+    const served: Route = { kind: 'target', path: file, status: 200 };
+    if (isNavigation ? path === file && !navigation.cleanUrls : file !== `${path}/${navigation.index}`) return served;
     const page = pageUrl(navigation, file);
     const location = scopePath + page.split('/').map(encodeURIComponent).join('/');
     // Not a URL that another file has, or that the URL parser would change.
     const isCanonical = fileOf(navigation, isListed, page) === file && targetPath(scopePath, location) === page;
-    const isServed = isNavigation ? path === file && !navigation.cleanUrls : file !== `${path}/${navigation.index}`;
-    if (!isCanonical || path === page || isServed) return { kind: 'target', path: file, status: 200 };
+    if (!isCanonical || path === page) return served;
     return isNavigation ? { kind: 'redirect', location, status: path === file || navigation.trailingSlash ? 308 : 302 } : undefined;
   }
   if (!isNavigation) return undefined;

@@ -3,6 +3,7 @@ import { headersFor } from '../release/manifest.js';
 import { type Purpose, type Route, resolveRoute } from '../release/route.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { TargetFile } from '../tuf/file.js';
+import { freeMemory } from '../tuf/free-memory.js';
 import { chunkedBody, readPart } from './chunked-body.js';
 import type { ChunkedFiles } from './chunked-files.js';
 import { type ByteRange, requestedRange } from './range.js';
@@ -27,8 +28,8 @@ export interface AnswerParts {
   readonly chunks: ChunkedFiles;
   readonly scripts: ScriptCopies;
   readonly violations: ViolationLog;
-  /** Called with the memory of a body that has been read. Frees it, where nobody but the engine reads answers. */
-  readonly onUsed: (bytes: Uint8Array) => void;
+  /** Whether nobody but the engine reads answers: it neither writes to their bytes nor keeps them. */
+  readonly isEngineOnly: boolean;
   /** Called for each file that is served. */
   readonly onVerified: () => void;
   /** Looks whether another worker waits to take over. */
@@ -48,7 +49,8 @@ export interface AnswerParts {
  */
 export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Response> {
   const { request } = event;
-  const wanted = routeRequest(request, parts.scope, parts.config.passthrough);
+  const url = new URL(request.url);
+  const wanted = routeRequest(request, url, parts.scope, parts.config.passthrough);
   // A request that the page takes back, or an API that is down, is no refusal of ours.
   if (wanted === 'network') return fetch(request).catch(() => Response.error());
   if (wanted === 'document') parts.releases.readAhead();
@@ -66,7 +68,7 @@ export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Res
     return answerWith(file, 200, release, event, parts);
   }
   const purpose = await purposeOf(wanted, parts);
-  return answerFrom(await releaseFor(purpose, event, parts), purpose, event, parts);
+  return answerFrom(await releaseFor(purpose, event, parts), purpose, url, event, parts);
 }
 
 /**
@@ -83,11 +85,12 @@ export async function expectedFile(
   parts: AnswerParts,
 ): Promise<TargetFile | VouchsafeError | undefined> {
   const { config, scope } = parts;
-  const wanted = routeRequest(request, scope, config.passthrough);
+  const url = new URL(request.url);
+  const wanted = routeRequest(request, url, scope, config.passthrough);
   if (wanted === 'network' || isReport(request, parts)) return undefined;
   if (wanted instanceof VouchsafeError) return wanted;
   if (wanted === 'external') return externalFile(release, request);
-  const route = await routeIn(release, new URL(request.url).pathname, wanted, scope);
+  const route = await routeIn(release, url.pathname, wanted, scope);
   if (route?.kind === 'redirect') return undefined;
   const file = route && (await release.targets.find(route.path));
   return file ?? (isGuessed(request) ? undefined : noSuchFile(request));
@@ -151,9 +154,14 @@ export async function routeIn(
   }
 }
 
-async function answerFrom(release: Release, purpose: Purpose, event: FetchEvent, parts: AnswerParts): Promise<Response> {
+async function answerFrom(
+  release: Release,
+  purpose: Purpose,
+  { pathname, search, origin }: URL,
+  event: FetchEvent,
+  parts: AnswerParts,
+): Promise<Response> {
   const { manifest, targets } = release;
-  const { pathname, search, origin } = new URL(event.request.url);
   const route = await routeIn(release, pathname, purpose, parts.scope);
   if (route?.kind === 'redirect') {
     const url = new URL(route.location, origin);
@@ -206,8 +214,8 @@ export async function releaseFor(
   } else if (purpose === 'frame' && updates.freshness() !== 'fresh') {
     await updates.refresh(extend);
   }
-  const path = new URL(event.request.url).pathname;
-  const hasFile = async (release: Release) => (await routeIn(release, path, purpose, scope)) !== undefined;
+  const hasFile = async (release: Release) =>
+    (await routeIn(release, new URL(event.request.url).pathname, purpose, scope)) !== undefined;
   const release = purpose === 'document' ? releases.active : await releases.ofRequest(event, hasFile);
   if (!release) throw updates.failure ?? new VouchsafeError('not-found', 'No release is there yet.');
   // Whoever wants to know why pages are refused must not be refused, too.
@@ -249,10 +257,10 @@ async function copyOf(
   event: FetchEvent,
   { scripts, releases, onVerified }: AnswerParts,
 ): Promise<Response | undefined> {
+  if (!scripts.has(release, file)) return undefined;
   const { request } = event;
   // Whoever asks otherwise can read headers. A worker's script is another destination: it acts on headers that no script element knows.
   if (request.destination !== 'script' || request.method !== 'GET' || request.headers.has('range')) return undefined;
-  if (!scripts.has(release, file)) return undefined;
   const copy = await scripts.answer(release, file, request.url);
   if (copy) onVerified();
   // What an older release wants is at that URL no more.
@@ -266,7 +274,7 @@ async function bodyOf(
   part: ByteRange,
   release: Release,
   event: FetchEvent,
-  { files, chunks, scripts, violations, onUsed, onVerified }: AnswerParts,
+  { files, chunks, scripts, violations, isEngineOnly, onVerified }: AnswerParts,
 ): Promise<BodyInit> {
   const signed = chunksOf(release.manifest, file);
   onVerified();
@@ -276,13 +284,15 @@ async function bodyOf(
     const whole = (await files.read(release, file)) as Uint8Array<ArrayBuffer>;
     const bytes = whole.subarray(part.start, part.end + 1);
     if (isPage) void scripts.lookAhead(release, bytes);
-    return isPage && bytes.length < LARGE ? bytes : streamOf(bytes, event);
+    if (isPage && bytes.length < LARGE) return bytes;
+    // The bytes serve the next request, too, and whoever reads a stream inside this worker may write to what it gets.
+    return streamOf(isEngineOnly ? bytes : bytes.slice(), event);
   }
   const source = chunks.open(release, file, part.end);
   const chunked = { ...part, chunks: signed };
   if (isPage) return (await readPart(chunked, source.read).finally(() => source.stop())) as Uint8Array<ArrayBuffer>;
   const finish = untilEnd(event);
-  return chunkedBody(chunked, source.read, onUsed, (error) => {
+  return chunkedBody(chunked, source.read, isEngineOnly ? freeMemory : () => {}, (error) => {
     source.stop();
     if (error) event.waitUntil(violations.record(error, 'request'));
     finish();
@@ -298,8 +308,7 @@ function streamOf(bytes: Uint8Array, event: ExtendableEvent): ReadableStream {
   const finish = untilEnd(event);
   return new ReadableStream(
     {
-      // A copy: whoever reads the stream inside this worker may write to what it gets, and the bytes serve the next request, too.
-      start: (controller) => controller.enqueue(bytes.slice()),
+      start: (controller) => controller.enqueue(bytes),
       // Not before the one chunk is handed on and the next is asked for.
       pull(controller) {
         controller.close();

@@ -13,6 +13,8 @@ import { isConfirmed, resetPage } from './reset-page.js';
  */
 export async function answerOwnPage(event: FetchEvent, parts: ReplyParts): Promise<Response | undefined> {
   const { request } = event;
+  // To parse each request's URL costs more than all else here.
+  if (!request.url.includes(REPOSITORY_FOLDER)) return undefined;
   const { scope, standDown, releases, updates } = parts;
   const url = new URL(request.url);
   const path = url.origin === scope.origin && url.pathname.startsWith(scope.pathname) && url.pathname.slice(scope.pathname.length);

@@ -22,9 +22,9 @@ declare const self: ServiceWorkerGlobalScope;
  * that the browser passes by.
  *
  * @param config the trusted root and where the repository is
- * @param onUsed called with the memory of a body that has been read
+ * @param isEngineOnly whether nobody but the engine reads answers
  */
-export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => void): ReplyParts {
+export function partsOf(config: WorkerConfig, isEngineOnly: boolean): ReplyParts {
   const { registration, clients } = self;
   const scope = new URL(registration.scope);
   const life = crypto.randomUUID();
@@ -112,7 +112,7 @@ export function partsOf(config: WorkerConfig, onUsed: (bytes: Uint8Array) => voi
     onNavigation: async () => {
       if (registration.waiting) await vetNext({ config, registration, releases, updates, violations, announce, report });
     },
-    onUsed,
+    isEngineOnly,
     onVerified: () => {
       filesVerified++;
     },

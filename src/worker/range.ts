@@ -20,7 +20,9 @@ export function requestedRange(
   length: number,
   etag: string,
 ): ByteRange | 'unsatisfiable' | undefined {
-  const [, first, last] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(headers.get('range') ?? '') ?? [];
+  const range = headers.get('range');
+  if (range === null) return undefined;
+  const [, first, last] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(range) ?? [];
   if ((headers.get('if-range') ?? etag) !== etag || !(first || last)) return undefined;
   if (!first) {
     if (Number(last) === 0) return 'unsatisfiable';

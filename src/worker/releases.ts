@@ -137,6 +137,8 @@ export class Releases {
    */
   async ofRequest(event: Asking, hasFile: (release: Release) => Promise<boolean>): Promise<Release | undefined> {
     if (!this.#active) return undefined;
+    // Most requests.
+    if (this.pins.of(event.clientId) === this.#active.key) return this.#active;
     const keys = await this.pins.ofRequest(event, this.#active.key);
     const releases = (await Promise.all(keys.map((key) => this.get(key)))).filter((release) => release !== undefined);
     // A file of another release would not go with what the page has already.

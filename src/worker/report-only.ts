@@ -22,7 +22,7 @@ const COMPARED_UP_TO = 2 ** 26;
 export async function answerReportOnly(event: FetchEvent, parts: ReplyParts): Promise<Response> {
   const { request } = event;
   const { config, scope, releases } = parts;
-  const wanted = routeRequest(request, scope, config.passthrough);
+  const wanted = routeRequest(request, new URL(request.url), scope, config.passthrough);
   if (wanted === 'network') return (await networkOf(request)) ?? unreachable(request);
   await releases.open();
   if (releases.active?.manifest.tombstone) return (await networkOf(request)) ?? unreachable(request);

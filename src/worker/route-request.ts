@@ -11,6 +11,7 @@ const DATA_DESTINATIONS: ReadonlySet<string> = new Set(['', 'audio', 'font', 'im
  * Decides where the answer to a request comes from, by the request alone.
  *
  * @param request the intercepted request
+ * @param url its URL, parsed, which costs too much to do more than once
  * @param scope the worker's scope
  * @param passthrough path prefixes of the scope's origin that go to the network
  * @returns what a file of the release is asked for; `network` for data from elsewhere: an API, an image on another origin; `external` for
@@ -19,18 +20,20 @@ const DATA_DESTINATIONS: ReadonlySet<string> = new Set(['', 'audio', 'font', 'im
  */
 export function routeRequest(
   request: Request,
+  url: URL,
   scope: URL,
   passthrough: readonly string[],
 ): Purpose | 'network' | 'external' | VouchsafeError {
-  const { destination, method } = request;
-  const url = new URL(request.url);
-  const isInScope = url.origin === scope.origin && url.pathname.startsWith(scope.pathname);
-  const isPassthrough = url.origin === scope.origin && passthrough.some((prefix) => url.pathname.startsWith(prefix));
-  const isNavigation = request.mode === 'navigate';
+  const { destination, method, mode } = request;
+  const { origin, pathname } = url;
+  const isSameOrigin = origin === scope.origin;
+  const isInScope = isSameOrigin && pathname.startsWith(scope.pathname);
+  const isPassthrough = isSameOrigin && passthrough.some((prefix) => pathname.startsWith(prefix));
+  const isNavigation = mode === 'navigate';
   const isOutside = !isInScope || isPassthrough;
   if (isOutside && !isNavigation) {
     if (DATA_DESTINATIONS.has(destination)) return 'network';
-    if (url.origin !== scope.origin && method === 'GET') return 'external';
+    if (!isSameOrigin && method === 'GET') return 'external';
   }
   if (isOutside) return outside(request);
   if (method !== 'GET' && method !== 'HEAD') {

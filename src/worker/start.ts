@@ -1,7 +1,6 @@
 import { clientsClaim } from 'workbox-core/clientsClaim.js';
 import type { Request as PageRequest } from '../messages/messages.js';
 import type { WorkerConfig } from '../release/config.js';
-import { freeMemory } from '../tuf/free-memory.js';
 import { answer } from './answerer.js';
 import { answerOwnPage } from './own-pages.js';
 import { partsOf } from './parts.js';
@@ -27,7 +26,7 @@ declare const self: ServiceWorkerGlobalScope;
 export function startWorker(config: WorkerConfig): void {
   // Answers go from here to the engine, which copies a chunk before it asks for the next, as the specification has it ("respondWith" queues "a copy of" its
   // bytes). Nobody in this worker has them, and a page only ever gets the engine's copy.
-  const parts = partsOf(config, freeMemory);
+  const parts = partsOf(config, true);
   const lookForPages = clientWatch(parts, self.clients);
   // First and synchronously: a listener that returns or throws before `respondWith` leaves the request to the network.
   self.addEventListener('fetch', (event) => {

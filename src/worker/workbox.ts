@@ -33,8 +33,8 @@ export interface VouchsafeForWorkbox {
  * @param config the trusted root and where the repository is
  */
 export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
-  // Other code of this worker may clone an answer, and still have to read what another reader is done with.
-  const parts = partsOf(config, () => {});
+  // Other code of this worker may clone an answer, and still have to read what another reader is done with, or write to what it read.
+  const parts = partsOf(config, false);
   attend(parts);
   const lookForPages = clientWatch(parts, self.clients);
   const lookAt = async (event: FetchEvent): Promise<void> => {
@@ -121,7 +121,7 @@ async function verified(request: Request, response: Response, event: ExtendableE
   checkIsRequest(event);
   const { config, scope, releases, updates } = parts;
   updates.lookAtStart((work) => event.waitUntil(work));
-  const wanted = routeRequest(request, scope, config.passthrough);
+  const wanted = routeRequest(request, new URL(request.url), scope, config.passthrough);
   if (wanted === 'network' || isReport(request, parts)) return response;
   const purpose = wanted === 'document' || wanted === 'frame' ? wanted : 'subresource';
   await releases.open();

@@ -7,7 +7,8 @@ const passthrough = ['/shop/api/', '/live/'];
 
 /** Node's Request cannot be given a destination or the mode of a navigation, so these are only what the router reads. */
 function decide(url: string, destination = '', mode = 'no-cors', method = 'GET') {
-  const wanted = routeRequest({ url: new URL(url, scope).href, destination, mode, method } as Request, scope, passthrough);
+  const asked = new URL(url, scope);
+  const wanted = routeRequest({ url: asked.href, destination, mode, method } as Request, asked, scope, passthrough);
   return wanted instanceof VouchsafeError ? wanted.code : wanted;
 }
 

@@ -75,7 +75,7 @@ export class SimulatedBrowser {
   /** The parts of a worker that starts now, on what is stored. */
   start(more: Partial<WorkerConfig> = {}): ReplyParts {
     this.startLife();
-    return partsOf(this.config(more), () => {});
+    return partsOf(this.config(more), false);
   }
 }
 
