@@ -1,4 +1,4 @@
-import { STATUS_PAGE, type WorkerConfig } from '../release/config.js';
+import { REPOSITORY_FOLDER, STATUS_PAGE, type WorkerConfig } from '../release/config.js';
 import { headersFor } from '../release/manifest.js';
 import { type Purpose, type Route, resolveRoute } from '../release/route.js';
 import { VouchsafeError } from '../tuf/errors.js';
@@ -9,7 +9,7 @@ import type { ChunkedFiles } from './chunked-files.js';
 import { type ByteRange, requestedRange } from './range.js';
 import { chunksOf, type Release } from './release.js';
 import type { Releases } from './releases.js';
-import { outside, routeRequest } from './route-request.js';
+import { outside, pathUnder, routeRequest } from './route-request.js';
 import type { ScriptCopies } from './script-copies.js';
 import type { Updates } from './updates.js';
 import { fileKey, type VerifiedFiles } from './verified-files.js';
@@ -122,8 +122,7 @@ async function purposeOf(wanted: Purpose, { isEmbedded }: AnswerParts): Promise<
 
 /** Whether a request is for the status page, which is shown also when no other page is. */
 export function isStatusPage({ url }: Request, scope: URL): boolean {
-  const page = new URL(STATUS_PAGE, scope);
-  return [page.pathname, new URL('.', page).pathname].includes(new URL(url).pathname);
+  return [STATUS_PAGE, REPOSITORY_FOLDER].includes(pathUnder(scope, new URL(url)) ?? '');
 }
 
 /**
@@ -193,7 +192,7 @@ async function answerFrom(
  *
  * @param purpose what for
  * @param event the request
- * @param parts what answers are made from
+ * @param parts what answers are made from; its releases have been opened
  * @throws VouchsafeError when there is no release, or none that a page may be opened with
  */
 export async function releaseFor(
@@ -202,7 +201,6 @@ export async function releaseFor(
   { releases, updates, scope, onNavigation }: AnswerParts,
 ): Promise<Release> {
   const extend = (work: Promise<unknown>): void => event.waitUntil(work);
-  await releases.open();
   if (purpose === 'document') {
     extend(onNavigation());
     await updates.activateForNavigation(extend);

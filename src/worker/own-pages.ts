@@ -1,7 +1,9 @@
-import { REPOSITORY_FOLDER, RESET_PAGE, STATUS_DATA, STATUS_PAGE } from '../release/config.js';
+import { REPOSITORY_FOLDER, RESET_PAGE, STATUS_DATA } from '../release/config.js';
+import { isStatusPage } from './answerer.js';
 import { escapeHtml, plainPage } from './plain-page.js';
 import { type ReplyParts, statusFor } from './replies.js';
 import { isConfirmed, resetPage } from './reset-page.js';
+import { pathUnder } from './route-request.js';
 
 /**
  * Answers for the addresses under the scope that are the worker's own: its status as data, and where a person resets the app. While there is no
@@ -16,15 +18,14 @@ export async function answerOwnPage(event: FetchEvent, parts: ReplyParts): Promi
   // To parse each request's URL costs more than all else here.
   if (!request.url.includes(REPOSITORY_FOLDER)) return undefined;
   const { scope, standDown, releases, updates } = parts;
-  const url = new URL(request.url);
-  const path = url.origin === scope.origin && url.pathname.startsWith(scope.pathname) && url.pathname.slice(scope.pathname.length);
+  const path = pathUnder(scope, new URL(request.url));
   const status = async (): Promise<string> =>
     JSON.stringify(await statusFor(event.clientId, parts, (work) => event.waitUntil(work)), null, 1);
   if (path === STATUS_DATA) {
     const headers = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' };
     return new Response(await status(), { headers });
   }
-  if ((path === STATUS_PAGE || path === REPOSITORY_FOLDER) && request.destination === 'document') {
+  if (isStatusPage(request, scope) && request.destination === 'document') {
     await releases.open();
     if (!releases.active) await updates.update();
     if (releases.active) return undefined;

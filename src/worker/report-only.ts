@@ -6,7 +6,7 @@ import { checkedBody } from './checked-body.js';
 import { asVouchsafeError, refusalResponse, toRefusal } from './refusal.js';
 import type { Release } from './release.js';
 import type { ReplyParts } from './replies.js';
-import { routeRequest } from './route-request.js';
+import { pathUnder, routeRequest } from './route-request.js';
 
 /** Bytes. What is larger is not read a second time only to be compared. */
 const COMPARED_UP_TO = 2 ** 26;
@@ -100,10 +100,8 @@ export async function comparisonFor(
 
 /** The path under the scope that is asked for; undefined when it cannot be decoded, which no honest link is. */
 function askedPath({ url }: Request, scope: URL): string | undefined {
-  const { origin, pathname } = new URL(url);
-  if (origin !== scope.origin || !pathname.startsWith(scope.pathname)) return '';
   try {
-    return decodeURIComponent(pathname.slice(scope.pathname.length));
+    return decodeURIComponent(pathUnder(scope, new URL(url)) ?? '');
   } catch {
     return undefined;
   }

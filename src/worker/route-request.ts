@@ -25,12 +25,10 @@ export function routeRequest(
   passthrough: readonly string[],
 ): Purpose | 'network' | 'external' | VouchsafeError {
   const { destination, method, mode } = request;
-  const { origin, pathname } = url;
-  const isSameOrigin = origin === scope.origin;
-  const isInScope = isSameOrigin && pathname.startsWith(scope.pathname);
-  const isPassthrough = isSameOrigin && passthrough.some((prefix) => pathname.startsWith(prefix));
+  const isSameOrigin = url.origin === scope.origin;
+  const isPassthrough = isSameOrigin && passthrough.some((prefix) => url.pathname.startsWith(prefix));
   const isNavigation = mode === 'navigate';
-  const isOutside = !isInScope || isPassthrough;
+  const isOutside = isPassthrough || pathUnder(scope, url) === undefined;
   if (isOutside && !isNavigation) {
     if (DATA_DESTINATIONS.has(destination)) return 'network';
     if (!isSameOrigin && method === 'GET') return 'external';
@@ -40,6 +38,15 @@ export function routeRequest(
     return forbidden(request, `A file of the release is not answered to the method ${method}.`);
   }
   return !isNavigation ? 'subresource' : destination === 'document' ? 'document' : 'frame';
+}
+
+/**
+ * @param scope the worker's
+ * @param url any
+ * @returns what comes after the scope in the URL's path, percent-encoded; undefined outside the scope
+ */
+export function pathUnder(scope: URL, { origin, pathname }: URL): string | undefined {
+  return origin === scope.origin && pathname.startsWith(scope.pathname) ? pathname.slice(scope.pathname.length) : undefined;
 }
 
 /** The refusal of active content that is no file of the release. */
