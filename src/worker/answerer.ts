@@ -67,7 +67,8 @@ export async function answer(event: FetchEvent, parts: AnswerParts): Promise<Res
     if (file instanceof VouchsafeError) throw file;
     return answerWith(file, 200, release, event, parts);
   }
-  const purpose = await purposeOf(wanted, parts);
+  // An app in a frame of another site's page is a document of its own, or it would never get a newer release.
+  const purpose = wanted === 'frame' && (await parts.isEmbedded()) ? 'document' : wanted;
   return answerFrom(await releaseFor(purpose, event, parts), purpose, url, event, parts);
 }
 
@@ -113,11 +114,6 @@ async function externalFile({ manifest, targets }: Release, request: Request): P
 
 function noSuchFile({ url }: Request): VouchsafeError {
   return new VouchsafeError('not-found', 'The signed release has no such file.', { url });
-}
-
-/** An app in a frame of another site's page is a document of its own, or it would never get a newer release. */
-async function purposeOf(wanted: Purpose, { isEmbedded }: AnswerParts): Promise<Purpose> {
-  return wanted === 'frame' && (await isEmbedded()) ? 'document' : wanted;
 }
 
 /** Whether a request is for the status page, which is shown also when no other page is. */
@@ -231,7 +227,7 @@ async function answerWith(
   parts: AnswerParts,
 ): Promise<Response> {
   const { request } = event;
-  const copy = status === 200 && (await copyOf(file, release, event, parts));
+  const copy = status === 200 && parts.scripts.has(release, file) && (await copyOf(file, release, event, parts));
   if (copy) return copy;
   const etag = `"${fileKey(file)}"`;
   const headers = headersFor(release.manifest, file.path).set('etag', etag).set('accept-ranges', 'bytes');
@@ -255,7 +251,6 @@ async function copyOf(
   event: FetchEvent,
   { scripts, releases, onVerified }: AnswerParts,
 ): Promise<Response | undefined> {
-  if (!scripts.has(release, file)) return undefined;
   const { request } = event;
   // Whoever asks otherwise can read headers. A worker's script is another destination: it acts on headers that no script element knows.
   if (request.destination !== 'script' || request.method !== 'GET' || request.headers.has('range')) return undefined;

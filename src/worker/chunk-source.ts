@@ -80,7 +80,7 @@ export class ChunkSource {
   async #read(index: number): Promise<Uint8Array> {
     const hash = this.#chunks.sha256[index] ?? '';
     try {
-      const stored = (await this.#isStored(hash)) && (await this.#ports.loadFile(hash));
+      const stored = await this.#ports.loadFile(hash);
       if (stored) return await this.#checked(stored, index);
     } catch (error) {
       this.#ports.onDamage(error);
