@@ -57,15 +57,15 @@ export function inWords({ hashes, length }: Partial<FileDigest>): string {
  */
 export async function checkFile(bytes: Uint8Array, expected: Partial<FileDigest>, facts: ErrorFacts): Promise<void> {
   const hashes: { sha256?: string; sha512?: string } = {};
-  let isSigned = expected.length === undefined || bytes.length === expected.length;
+  let fits = expected.length === undefined || bytes.length === expected.length;
   for (const [name, algorithm] of ALGORITHMS) {
     const wanted = expected.hashes?.[name];
     if (wanted === undefined) continue;
     hashes[name] = await digest(algorithm, bytes);
-    if (hashes[name] !== wanted) isSigned = false;
+    if (hashes[name] !== wanted) fits = false;
   }
   // A digest whose hashes are all unknown is no reason to accept the file.
-  if (isSigned && (!expected.hashes || Object.keys(hashes).length > 0)) return;
+  if (fits && (!expected.hashes || Object.keys(hashes).length > 0)) return;
   throw new VouchsafeError('mismatch', `${facts.path ?? facts.role ?? 'A file'} is not the one that was signed.`, {
     ...facts,
     expected: inWords(expected),

@@ -28,8 +28,12 @@ export interface AnswerParts {
   readonly chunks: ChunkedFiles;
   readonly scripts: ScriptCopies;
   readonly violations: ViolationLog;
-  /** Whether nobody but the engine reads answers: it neither writes to their bytes nor keeps them. */
-  readonly isEngineOnly: boolean;
+  /**
+   * Who reads answers: the engine alone, which neither writes to their bytes nor keeps them, or other code of this worker, too. For the engine chunks,
+   * which are nobody else's, are freed once they are read, and whole files, which later answers share, are not copied: these are never written to, and
+   * never freed.
+   */
+  readonly readers: 'engine' | 'worker';
   /** Called for each file that is served. */
   readonly onVerified: () => void;
   /** Looks whether another worker waits to take over. */
@@ -244,7 +248,7 @@ async function answerWith(
   return new Response(body, { status: range ? 206 : status, headers: [...headers] });
 }
 
-/** A large classic script as the engine likes it, and as a page cannot tell from the answer that is made anew. */
+/** A large classic script, if there may be a copy of it, as the engine likes it, and as a page cannot tell from the answer that is made anew. */
 async function copyOf(
   file: TargetFile,
   release: Release,
@@ -267,7 +271,7 @@ async function bodyOf(
   part: ByteRange,
   release: Release,
   event: FetchEvent,
-  { files, chunks, scripts, violations, isEngineOnly, onVerified }: AnswerParts,
+  { files, chunks, scripts, violations, readers, onVerified }: AnswerParts,
 ): Promise<BodyInit> {
   const signed = chunksOf(release.manifest, file);
   onVerified();
@@ -278,14 +282,14 @@ async function bodyOf(
     const bytes = whole.subarray(part.start, part.end + 1);
     if (isPage) void scripts.lookAhead(release, bytes);
     if (isPage && bytes.length < LARGE) return bytes;
-    // The bytes serve the next request, too, and whoever reads a stream inside this worker may write to what it gets.
-    return streamOf(isEngineOnly ? bytes : bytes.slice(), event);
+    // They serve the next request, too.
+    return streamOf(readers === 'engine' ? bytes : bytes.slice(), event);
   }
   const source = chunks.open(release, file, part.end);
   const chunked = { ...part, chunks: signed };
   if (isPage) return (await readPart(chunked, source.read).finally(() => source.stop())) as Uint8Array<ArrayBuffer>;
   const finish = untilEnd(event);
-  return chunkedBody(chunked, source.read, isEngineOnly ? freeMemory : () => {}, (error) => {
+  return chunkedBody(chunked, source.read, readers === 'engine' ? freeMemory : () => {}, (error) => {
     source.stop();
     if (error) event.waitUntil(violations.record(error, 'request'));
     finish();

@@ -80,7 +80,8 @@ export class ChunkSource {
   async #read(index: number): Promise<Uint8Array> {
     const hash = this.#chunks.sha256[index] ?? '';
     try {
-      const stored = await this.#ports.loadFile(hash);
+      // What the download under way brings next comes from there, or it would be broken off for a chunk that was stored meanwhile.
+      const stored = this.#run?.next === index ? undefined : await this.#ports.loadFile(hash);
       if (stored) return await this.#checked(stored, index);
     } catch (error) {
       this.#ports.onDamage(error);

@@ -15,7 +15,7 @@ import { pathUnder } from './route-request.js';
  */
 export async function answerOwnPage(event: FetchEvent, parts: ReplyParts): Promise<Response | undefined> {
   const { request } = event;
-  // To parse each request's URL costs more than all else here.
+  // All of them are in that folder. To parse each request's URL costs more than all else here.
   if (!request.url.includes(REPOSITORY_FOLDER)) return undefined;
   const { scope, standDown, releases, updates } = parts;
   const path = pathUnder(scope, new URL(request.url));

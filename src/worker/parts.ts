@@ -2,6 +2,7 @@ import type { Status, WorkerEvent } from '../messages/messages.js';
 import type { WorkerConfig } from '../release/config.js';
 import { Store } from '../store/store.js';
 import { Refresher } from '../tuf/refresher.js';
+import type { AnswerParts } from './answerer.js';
 import { ChunkedFiles } from './chunked-files.js';
 import { serversOf } from './pack-download.js';
 import type { Release } from './release.js';
@@ -22,9 +23,9 @@ declare const self: ServiceWorkerGlobalScope;
  * that the browser passes by.
  *
  * @param config the trusted root and where the repository is
- * @param isEngineOnly whether nobody but the engine reads answers
+ * @param readers who reads answers: the engine alone, or other code of this worker, too
  */
-export function partsOf(config: WorkerConfig, isEngineOnly: boolean): ReplyParts {
+export function partsOf(config: WorkerConfig, readers: AnswerParts['readers']): ReplyParts {
   const { registration, clients } = self;
   const scope = new URL(registration.scope);
   const life = crypto.randomUUID();
@@ -112,7 +113,7 @@ export function partsOf(config: WorkerConfig, isEngineOnly: boolean): ReplyParts
     onNavigation: async () => {
       if (registration.waiting) await vetNext({ config, registration, releases, updates, violations, announce, report });
     },
-    isEngineOnly,
+    readers,
     onVerified: () => {
       filesVerified++;
     },

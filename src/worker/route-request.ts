@@ -11,7 +11,7 @@ const DATA_DESTINATIONS: ReadonlySet<string> = new Set(['', 'audio', 'font', 'im
  * Decides where the answer to a request comes from, by the request alone.
  *
  * @param request the intercepted request
- * @param url its URL, parsed, which costs too much to do more than once
+ * @param url its URL, parsed: to do that again costs as much as the rest of this
  * @param scope the worker's scope
  * @param passthrough path prefixes of the scope's origin that go to the network
  * @returns what a file of the release is asked for; `network` for data from elsewhere: an API, an image on another origin; `external` for

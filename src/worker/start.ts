@@ -25,8 +25,8 @@ declare const self: ServiceWorkerGlobalScope;
  */
 export function startWorker(config: WorkerConfig): void {
   // Answers go from here to the engine, which copies a chunk before it asks for the next, as the specification has it ("respondWith" queues "a copy of" its
-  // bytes). Nobody in this worker has them, and a page only ever gets the engine's copy.
-  const parts = partsOf(config, true);
+  // bytes). Nobody else in this worker reads them, and a page only ever gets the engine's copy.
+  const parts = partsOf(config, 'engine');
   const lookForPages = clientWatch(parts, self.clients);
   // First and synchronously: a listener that returns or throws before `respondWith` leaves the request to the network.
   self.addEventListener('fetch', (event) => {

@@ -34,7 +34,7 @@ export interface VouchsafeForWorkbox {
  */
 export function vouchsafeForWorkbox(config: WorkerConfig): VouchsafeForWorkbox {
   // Other code of this worker may clone an answer, and still have to read what another reader is done with, or write to what it read.
-  const parts = partsOf(config, false);
+  const parts = partsOf(config, 'worker');
   attend(parts);
   const lookForPages = clientWatch(parts, self.clients);
   const lookAt = async (event: FetchEvent): Promise<void> => {

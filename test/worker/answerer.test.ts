@@ -16,15 +16,8 @@ async function read(parts: ReplyParts): Promise<Uint8Array | undefined> {
   return value;
 }
 
-it('C7 what another reader in this worker writes to its answer does not come to the next one', async () => {
-  const parts = app.browser.start();
-  (await read(parts))?.fill(0x20);
-  const next = (await read(parts)) ?? new Uint8Array();
-  expect(new TextDecoder().decode(next)).toBe('shared');
-});
-
-it('the engine, when nobody else reads answers, gets what is held in memory: it copies that itself', async () => {
-  const parts = { ...app.browser.start(), isEngineOnly: true };
+it('the engine, when nobody else reads answers, gets what is held in memory and no copy', async () => {
+  const parts = { ...app.browser.start(), readers: 'engine' } as const;
   const [first, second] = [await read(parts), await read(parts)];
   expect(new TextDecoder().decode(first)).toBe('shared');
   expect(second?.buffer).toBe(first?.buffer);

@@ -100,12 +100,42 @@ async function bytesOf(start = 0, end = file.length - 1, source = sourceOf(end))
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
+/** Every second chunk of the file the same, as where a disk image or a database is empty. */
+async function repeatChunks(): Promise<void> {
+  const sha256 = [...chunks.sha256];
+  for (let at = 0; at < file.length; at += 2 * chunks.size) {
+    file.fill(0, at, at + chunks.size);
+    const chunk = file.slice(at, at + chunks.size);
+    sha256[at / chunks.size] = (await digestOf(chunk)).hashes.sha256 ?? '';
+  }
+  chunks = { ...chunks, sha256 };
+}
+
 const ranges = () => asked.map(({ range }) => range.replace('bytes=', ''));
 const put = (index: number, bytes = file.slice(index * chunks.size, (index + 1) * chunks.size)) =>
   stored.set(chunks.sha256[index] ?? '', bytes);
 
 describe('ChunkSource', () => {
   beforeEach(() => setUp(1005, 10));
+
+  test('a chunk that occurs again does not break off the download that brings it', async () => {
+    await setUp(200, 10);
+    await repeatChunks();
+    expect(await bytesOf()).toEqual(file);
+    expect(ranges()).toEqual(['0-159', '170-199']);
+    stored.clear();
+    asked = [];
+    knowsRanges = false;
+    expect(await bytesOf()).toEqual(file);
+    expect(asked.length).toBe(1);
+  });
+
+  test('a file whose chunks are all stored is read without asking the database which ones are', async () => {
+    for (const index of chunks.sha256.keys()) put(index);
+    const storedHashes = () => Promise.reject(new Error('not to be asked'));
+    expect(await bytesOf(0, file.length - 1, sourceOf(file.length - 1, { storedHashes }))).toEqual(file);
+    expect([ranges(), damage]).toEqual([[], []]);
+  });
 
   test('A13 goes on with the next mirror where one withholds or corrupts, and stays with it', async () => {
     const mirrors: number[] = [];

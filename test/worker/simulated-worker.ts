@@ -75,7 +75,7 @@ export class SimulatedBrowser {
   /** The parts of a worker that starts now, on what is stored. */
   start(more: Partial<WorkerConfig> = {}): ReplyParts {
     this.startLife();
-    return partsOf(this.config(more), false);
+    return partsOf(this.config(more), 'worker');
   }
 }
 
@@ -134,7 +134,11 @@ export function fetchEvent(
   const { mode = 'cors', destination = 'script', clientId = '' } = how;
   Object.defineProperties(request, { mode: { value: mode }, destination: { value: destination } });
   const work: Promise<unknown>[] = [];
-  const waitUntil = (more: Promise<unknown>) => void work.push(more);
+  const waitUntil = (more: Promise<unknown>) => {
+    work.push(more);
+    // Said by `done`, when it comes to that.
+    more.catch(() => {});
+  };
   const event = Object.assign(new SimulatedFetchEvent(), { request, clientId, resultingClientId: '', waitUntil });
   const done = async () => {
     // Work may extend the event again.

@@ -58,6 +58,26 @@ describe('the Workbox handler', () => {
     }
   });
 
+  it('C7 gives each answer bytes of its own: what the app’s worker writes to one does not come to the next page', async () => {
+    browser.startLife();
+    const { handler } = vouchsafeForWorkbox(browser.config());
+    const read = async () => {
+      const { event, done } = fetchEvent('app.js');
+      const answer = (await handler.handle({
+        event,
+        request: event.request,
+        url: new URL(event.request.url),
+      } as never)) as Response;
+      const reader = answer.body?.getReader();
+      const { value } = (await reader?.read()) ?? {};
+      await reader?.read();
+      await done();
+      return value;
+    };
+    (await read())?.fill(0x20);
+    expect(new TextDecoder().decode(await read())).toBe('app');
+  });
+
   it('C12 has pages reported that the worker does not control, as after a hard reload', async () => {
     browser.startLife();
     const matchAll = async ({ includeUncontrolled = false }) =>
