@@ -29,6 +29,7 @@ export class Releases {
   /** What the app wants, whatever the manifest says. */
   #activation: Activation | undefined;
   #opening: Promise<void> | undefined;
+  #forgotAt = 0;
   /** The key of the release that was the active one before, in this life of the worker. */
   #previous: string | undefined;
   /** Other releases: those that pages stay on, and the last one before the active one. */
@@ -68,6 +69,10 @@ export class Releases {
   /** Whether this worker has been asked for anything that needs a release. */
   get isOpen(): boolean {
     return this.#opening !== undefined;
+  }
+  /** When files were last forgotten, by `performance.now`: with the life itself, when none were in it, for the one before may have done so just then. */
+  get forgotAt(): number {
+    return this.#forgotAt;
   }
   /** When a staged release becomes active. */
   get activation(): Activation {
@@ -288,10 +293,9 @@ export class Releases {
    * Forgets the releases that no page stays on, and all files that no release has.
    *
    * @param isShort whether room is needed: then the files go, too, that no release needs in order to run
-   * @returns whether there was a file to forget
    * @throws `storage`
    */
-  async collect(isShort = false): Promise<boolean> {
+  async collect(isShort = false): Promise<void> {
     const clients = await this.pins.open();
     const previous = this.#previous;
     // One that was staged and never ran may be newer.
@@ -307,10 +311,10 @@ export class Releases {
     await this.#store.keep(new Set([...this.#others.keys(), ...current]), this.pins.has);
     const kept = await this.#kept(clients);
     const wanted = kept && (await hashesOfAll(kept, isShort ? isRequired : undefined));
-    if (!wanted) return false;
+    if (!wanted) return;
     // No release needs them: what they are copies of is among the files.
     const hadCopy = await this.#scripts.keep(isShort ? 'none' : kept);
-    return (await this.#store.keepFiles(wanted)) || hadCopy;
+    if ((await this.#store.keepFiles(wanted)) || hadCopy) this.#forgotAt = performance.now();
   }
 
   /**

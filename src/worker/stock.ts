@@ -32,8 +32,6 @@ export class Stock {
   readonly #paces: { readonly [Each in Pass]: Pace } = { required: new Pace(), optional: new Pace() };
   /** Whether there was no room for something in this life of the worker: then what no release needs is left alone. */
   #isFull = false;
-  /** When files last went to make room, by `performance.now`. Whatever else there was no room for just then waits for it, too. */
-  #madeRoom = Number.NEGATIVE_INFINITY;
 
   /**
    * @param parts what files are stored with
@@ -136,6 +134,7 @@ export class Stock {
    * @throws `quota` when no room can be made, and what `work` throws
    */
   async makingRoom<T>(work: () => Promise<T>, within = ROOM_WITHIN): Promise<T> {
+    const { releases } = this.#parts;
     let isMaking = false;
     for (let left = 2; ; left--) {
       try {
@@ -146,8 +145,9 @@ export class Stock {
         // Those that share a record with others go only when there is room again to write the others anew.
         if (!left) throw error;
         // A browser with much to do may take longer than that to count what went the first time.
-        if (await this.#parts.releases.collect(true)) this.#madeRoom = performance.now();
-        isMaking ||= performance.now() - this.#madeRoom < ROOM_WITHIN;
+        await releases.collect(true);
+        // Whatever they went for: for this, for something else that found no room, or because their release had gone.
+        isMaking ||= performance.now() - releases.forgotAt < ROOM_WITHIN;
         if (!isMaking) throw error;
         await new Promise((resolve) => setTimeout(resolve, within));
       }

@@ -399,13 +399,24 @@ describe('no room', () => {
     vi.spyOn(releases, 'collect').mockImplementation(async (isShort) => {
       await collect(isShort);
       isFull = false;
-      return true;
     });
+    vi.spyOn(releases, 'forgotAt', 'get').mockImplementation(() => performance.now());
     expect(await updates.activate()).toMatchObject({ id: releases.active?.id });
     expect(releases.active?.key).not.toBe(before);
     const life = app.browser.start();
     await life.releases.open();
     expect(await life.releases.get(before)).toMatchObject({ key: before });
+  });
+
+  it('C8 says when files went, by whatever looked for such, and nothing where none did', async () => {
+    const { releases, updates } = app.browser.start();
+    await updates.update();
+    await releases.collect();
+    expect(releases.forgotAt).toBe(0);
+    await release('two');
+    await updates.update();
+    await updates.activate();
+    expect(releases.forgotAt).toBeGreaterThan(0);
   });
 
   it('C9 an update and a navigation that activate at once make one release active, and the other one the one before', async () => {
@@ -438,8 +449,8 @@ describe('no room', () => {
     const collected = vi.spyOn(releases, 'collect').mockImplementation(async (isShort) => {
       if (isShort) isFull = false;
       await collect(isShort);
-      return true;
     });
+    vi.spyOn(releases, 'forgotAt', 'get').mockImplementation(() => performance.now());
     const { setTimeout: later } = globalThis;
     vi.spyOn(globalThis, 'setTimeout').mockImplementation(((work: () => void, wait = 0) =>
       later(work, wait === 8_000 ? 0 : wait)) as typeof setTimeout);
