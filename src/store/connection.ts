@@ -50,11 +50,35 @@ export class Connection {
    * @param durability `strict` for what an attacker would like to see lost when the power fails; all else may be lost, last first
    * @throws `quota` without room; `storage` otherwise, in time
    */
-  async run<Mode extends 'readonly' | 'readwrite', T>(
+  run<Mode extends 'readonly' | 'readwrite', T>(
     names: readonly Name[],
     mode: Mode,
     work: (transaction: Transaction<Mode>) => Promise<T>,
     durability: 'relaxed' | 'strict' = 'relaxed',
+  ): Promise<T> {
+    return this.#run(names, mode, work, durability, (cause) => this.#fail(cause));
+  }
+
+  /**
+   * Does in one transaction what an engine may be unable to do, for who can do without: it fails as `run` does, but a failure does not mean that the
+   * database cannot be used, unless somebody holds it.
+   *
+   * @param names object stores
+   * @param work awaits nothing but the transaction's requests
+   * @throws `quota` without room; `storage` otherwise, in time
+   */
+  attempt<T>(names: readonly Name[], work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return this.#run(names, 'readwrite', work, 'relaxed', (cause) =>
+      cause instanceof DOMException ? storageError(cause) : this.#fail(cause),
+    );
+  }
+
+  async #run<Mode extends 'readonly' | 'readwrite', T>(
+    names: readonly Name[],
+    mode: Mode,
+    work: (transaction: Transaction<Mode>) => Promise<T>,
+    durability: 'relaxed' | 'strict',
+    failure: (cause: unknown) => VouchsafeError,
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       if (this.#isDown) this.#tryAgain();
@@ -73,7 +97,7 @@ export class Connection {
         }
         // One that somebody deleted or upgraded under us is opened anew, once.
         if (attempt === 1 && this.#database !== opening && !this.#isDown) continue;
-        throw this.#fail(cause);
+        throw failure(cause);
       }
     }
   }
@@ -91,12 +115,12 @@ export class Connection {
       );
       await inTime(deleteDB(this.#name), OPEN_WITHIN);
     } catch (cause) {
-      throw new VouchsafeError('storage', `The browser’s storage failed: ${cause}`, {}, cause);
+      throw storageError(cause);
     }
   }
 
   #fail(cause: unknown): VouchsafeError {
-    const error = new VouchsafeError('storage', `The browser’s storage failed: ${cause}`, {}, cause);
+    const error = storageError(cause);
     if (this.#isDown) return error;
     this.#isDown = true;
     this.#triedAt = Date.now();
@@ -185,6 +209,10 @@ export class Connection {
   }
 }
 
+function storageError(cause: unknown): VouchsafeError {
+  return new VouchsafeError('storage', `The browser’s storage failed: ${cause}`, {}, cause);
+}
+
 function isUsable(database: Database): boolean {
   if (!OBJECT_STORES.every((name) => database.objectStoreNames.contains(name))) return false;
   const transaction = database.transaction(OBJECT_STORES);
@@ -224,8 +252,14 @@ function isQuota(error: unknown): boolean {
   return (error as Error | null)?.name === 'QuotaExceededError';
 }
 
-/** Requests for what someone holds wait without an event that says so. */
-function inTime<T>(work: Promise<T>, within: number): Promise<T> {
+/**
+ * Requests for what someone holds wait without an event that says so.
+ *
+ * @param work of the database, or of what is in it
+ * @param within milliseconds
+ * @throws what `work` throws, and when the time is over
+ */
+export function inTime<T>(work: Promise<T>, within = DONE_WITHIN): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error('someone holds the database')), within);
     work.then(resolve, reject).finally(() => clearTimeout(timer));

@@ -1,14 +1,14 @@
 import type { VouchsafeError } from '../tuf/errors.js';
-import { freeMemory } from '../tuf/free-memory.js';
 import type { Connection } from './connection.js';
-import { PACK_SIZE, type Place, packOf, placesIn } from './pack.js';
+import { blobPackOf, PACK_SIZE, type Pack, type Place, packOf, placesIn } from './pack.js';
+import { PackReader, readBlob } from './pack-reader.js';
 import { nextKey, type Transaction } from './schema.js';
 
 /** Bytes of packs that are held in memory. A page asks for most of its files at once, and they are in the same packs. */
 const HELD = 16 * 2 ** 20;
 /** Bytes of packs that are read before they are asked for. More would keep the first answers waiting, and it is not known whether a page wants it. */
 const AHEAD = 2 ** 21;
-/** Bytes that are rewritten at once, at most: they are in memory meanwhile, and reads wait. */
+/** Bytes that are rewritten at once, at most: reads wait, and what is no Blob is in memory meanwhile. */
 const REWRITTEN = 16 * 2 ** 20;
 /** Bytes. Smaller packs are merged into such that are larger, and no larger than need be: each answer waits for the pack that it is in. */
 const SMALL = PACK_SIZE / 4;
@@ -16,6 +16,17 @@ const SMALL = PACK_SIZE / 4;
 const SMALL_PACKS = 8;
 /** Packs that are read at once to be rewritten, at most. */
 const REWRITTEN_PACKS = 500;
+
+const PACKS = ['packs', 'indexes'] as const;
+
+/** What is left of a stored pack. */
+interface Kept {
+  readonly isBlob: boolean;
+  readonly all: string[];
+  readonly live: Map<string, Place>;
+  liveBytes: number;
+  bytes: number;
+}
 
 /** A pack in memory. */
 interface Held {
@@ -32,6 +43,8 @@ export class PackedFiles {
   #places: Promise<Map<string, Place>> | undefined;
   /** The least recently used first. */
   readonly #held = new Map<number, Held>();
+  /** Until the engine has refused one, or lost one: WebKit stores none in a session that it does not keep. */
+  #storesBlobs = true;
   /** Counts how often what was in memory has been forgotten. */
   #life = 0;
 
@@ -66,31 +79,22 @@ export class PackedFiles {
   /**
    * Reads what is stored under a hash, for who reads once and in order.
    *
-   * @returns the reader: what it returns is a copy that is its caller's own. It keeps the pack it read last, if others may be in it that come next. @throws `storage`
+   * @returns the reader, for one read after the other: what it returns is a copy that is its caller's own. @throws `storage`
    */
   reader(): (hash: string) => Promise<Uint8Array | undefined> {
-    let last: { readonly key: number; readonly life: number; readonly bytes: Uint8Array } | undefined;
+    const onLost = () => {
+      this.#storesBlobs = false;
+    };
+    const newReader = () => ({ life: this.#life, reader: new PackReader((key) => this.#get(key), onLost) });
+    let last = newReader();
     return async (hash) => {
       const place = (await this.#known()).get(hash);
       if (!place) return undefined;
-      const { pack: key, begin, end } = place;
+      // Another pack may have the key of one that is gone.
+      if (last.life !== this.#life) last = newReader();
       // What pages are served from is there already.
-      if (this.#held.has(key)) return (await this.load(hash))?.slice();
-      if (last?.key !== key || last.life !== this.#life) {
-        if (last) freeMemory(last.bytes);
-        last = undefined;
-        const life = this.#life;
-        const bytes = await this.#connection.run(
-          ['packs'],
-          'readonly',
-          (transaction): Promise<unknown> => transaction.objectStore('packs').get(key),
-        );
-        if (!(bytes instanceof Uint8Array) || bytes.length < end) return (await this.load(hash))?.slice();
-        // Nobody else has what a read returns.
-        if (bytes.length === end - begin) return bytes;
-        last = { key, life, bytes };
-      }
-      return last.bytes.slice(begin, end);
+      const bytes = this.#held.has(place.pack) ? undefined : await last.reader.read(place);
+      return bytes?.length === place.end - place.begin ? bytes : (await this.load(hash))?.slice();
     };
   }
 
@@ -106,7 +110,7 @@ export class PackedFiles {
   async readAhead(): Promise<void> {
     const sizes = new Map<number, number>();
     const places = await this.#known().catch(() => new Map<string, Place>());
-    for (const { pack, end } of places.values()) sizes.set(pack, Math.max(sizes.get(pack) ?? 0, end));
+    for (const { pack, end, isBlob } of places.values()) if (!isBlob) sizes.set(pack, Math.max(sizes.get(pack) ?? 0, end));
     let size = 0;
     // Files that were stored one by one, when they were asked for, may be many.
     for (const [key, bytes] of [...sizes].sort(([, a], [, b]) => a - b).slice(0, SMALL_PACKS)) {
@@ -119,18 +123,34 @@ export class PackedFiles {
   /** Stores files as one pack, in one transaction. What was stored under their hashes before is not read again. @throws `storage`, `quota` */
   async save(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
     if (files.size === 0) return;
-    const places = await this.#known();
-    const added = await this.#connection.run(['packs', 'indexes'], 'readwrite', (transaction) => add(transaction, files));
-    for (const [hash, place] of added) {
-      places.set(hash, place);
-      // Somebody may have deleted the pack that had this key before.
-      this.#held.delete(place.pack);
+    await this.#known();
+    await this.#added(this.#connection.run(PACKS, 'readwrite', (transaction) => add(transaction, packOf(files))));
+  }
+
+  /**
+   * Stores what is read one by one and in order: as a Blob, of which only that comes into memory that is read. What an engine returns of a record of bytes
+   * stays there until the next garbage collection, which of 200 MiB would be some 50 at a time. A page script can put another Blob in its place, as with
+   * any record: what is checked and served is the copy that was read.
+   *
+   * @param chunks by hash
+   * @throws `storage`, `quota`
+   */
+  async saveChunks(chunks: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    if (!this.#storesBlobs || chunks.size === 0) return this.save(chunks);
+    await this.#known();
+    try {
+      await this.#added(this.#connection.attempt(PACKS, (transaction) => add(transaction, blobPackOf(chunks))));
+    } catch (error) {
+      if ((error as VouchsafeError).code === 'quota') throw error;
+      await this.save(chunks);
+      // Since bytes can be stored.
+      this.#storesBlobs = false;
     }
   }
 
   /** The hashes of all files, as the database says now. @throws `storage` */
   async hashes(): Promise<Set<string>> {
-    const { places } = await this.#connection.run(['packs', 'indexes'], 'readonly', readPlaces);
+    const { places } = await this.#connection.run(PACKS, 'readonly', readPlaces);
     return new Set(places.keys());
   }
 
@@ -144,12 +164,14 @@ export class PackedFiles {
   async keep(wanted: ReadonlySet<string>): Promise<boolean> {
     const places = await this.#known();
     const hadOther = [...places.keys()].some((hash) => !wanted.has(hash));
-    const run = (isMerging: boolean) =>
-      this.#connection.run(['packs', 'indexes'], 'readwrite', (transaction) => tidy(transaction, wanted, isMerging));
-    const now = await run(true).catch((error: VouchsafeError) => {
-      if (error.code !== 'quota') throw error;
-      return run(false);
-    });
+    const now = await this.#connection
+      .attempt(PACKS, (transaction) => tidy(transaction, wanted, this.#storesBlobs ? 'all' : 'bytes'))
+      .catch(async (error: VouchsafeError) => {
+        const rest = await this.#connection.run(PACKS, 'readwrite', (transaction) => tidy(transaction, wanted, 'nothing'));
+        // Perhaps one of them is lost, and would be each time.
+        if (error.code !== 'quota') this.#storesBlobs = false;
+        return rest;
+      });
     // The same map: a read that is under way looks there again.
     places.clear();
     for (const [hash, place] of now) places.set(hash, place);
@@ -194,6 +216,16 @@ export class PackedFiles {
     return this.#places;
   }
 
+  async #added(adding: Promise<Map<string, Place>>): Promise<void> {
+    const added = await adding;
+    const places = await this.#known();
+    for (const [hash, place] of added) {
+      places.set(hash, place);
+      // Somebody may have deleted the pack that had this key before.
+      this.#held.delete(place.pack);
+    }
+  }
+
   #hold(key: number): Held {
     const held = this.#held.get(key) ?? { pack: this.#readPack(key), views: new Map(), size: 0 };
     this.#held.delete(key);
@@ -201,12 +233,19 @@ export class PackedFiles {
     return held;
   }
 
+  async #get(key: number): Promise<Uint8Array | Blob | undefined> {
+    const pack: unknown = await this.#connection.run(['packs'], 'readonly', (transaction) =>
+      transaction.objectStore('packs').get(key),
+    );
+    // A page script can have stored anything.
+    return pack instanceof Uint8Array || pack instanceof Blob ? pack : undefined;
+  }
+
   async #readPack(key: number): Promise<Uint8Array | undefined> {
     try {
-      const pack: unknown = await this.#connection.run(['packs'], 'readonly', (transaction) =>
-        transaction.objectStore('packs').get(key),
-      );
-      if (!(pack instanceof Uint8Array)) throw new TypeError();
+      const stored = await this.#get(key);
+      if (!stored) throw new TypeError();
+      const pack = stored instanceof Blob ? await readBlob(stored) : stored;
       const held = this.#held.get(key);
       if (held) held.size = pack.length;
       let size = 0;
@@ -223,10 +262,9 @@ export class PackedFiles {
   }
 }
 
-async function add(transaction: Transaction, files: ReadonlyMap<string, Uint8Array>): Promise<Map<string, Place>> {
+async function add(transaction: Transaction, { index, pack }: Pack): Promise<Map<string, Place>> {
   const key = await nextKey(transaction, 'indexes', 'packs');
-  const { index, bytes } = packOf(files);
-  await Promise.all([transaction.objectStore('packs').put(bytes, key), transaction.objectStore('indexes').put(index, key)]);
+  await Promise.all([transaction.objectStore('packs').put(pack, key), transaction.objectStore('indexes').put(index, key)]);
   return placesIn([key], [index]);
 }
 
@@ -252,14 +290,19 @@ function isGarbage(liveBytes: number, bytes: number): boolean {
   return liveBytes < bytes / 2;
 }
 
-async function tidy(transaction: Transaction, wanted: ReadonlySet<string>, isMerging: boolean): Promise<Map<string, Place>> {
+/** @param merging what is merged: in a life that can store no Blobs, they are left as they are */
+async function tidy(
+  transaction: Transaction,
+  wanted: ReadonlySet<string>,
+  merging: 'all' | 'bytes' | 'nothing',
+): Promise<Map<string, Place>> {
   const { places, keys } = await readPlaces(transaction);
   const packs = transaction.objectStore('packs');
   const indexes = transaction.objectStore('indexes');
-  /** Of each pack. */
-  const kept = new Map<number, { all: string[]; live: Map<string, Place>; liveBytes: number; bytes: number }>();
+  const kept = new Map<number, Kept>();
   for (const [hash, place] of places) {
-    const pack = kept.get(place.pack) ?? { all: [], live: new Map<string, Place>(), liveBytes: 0, bytes: 0 };
+    const { isBlob } = place;
+    const pack = kept.get(place.pack) ?? { isBlob, all: [], live: new Map<string, Place>(), liveBytes: 0, bytes: 0 };
     kept.set(place.pack, pack);
     pack.all.push(hash);
     pack.bytes = Math.max(pack.bytes, place.end);
@@ -275,32 +318,38 @@ async function tidy(transaction: Transaction, wanted: ReadonlySet<string>, isMer
     return Promise.all([packs.delete(key), indexes.delete(key)]);
   };
   await Promise.all(unused.map(remove));
-  if (!isMerging) return places;
 
-  const used = [...kept].filter(([, { live }]) => live.size > 0);
-  const garbage = used.filter(([, { liveBytes, bytes }]) => isGarbage(liveBytes, bytes));
-  const small = used.filter(([, { liveBytes, bytes }]) => !isGarbage(liveBytes, bytes) && bytes < SMALL);
-  let files = new Map<string, Uint8Array>();
-  let size = 0;
-  let total = 0;
-  const flush = async () => {
-    for (const [hash, place] of await add(transaction, files)) places.set(hash, place);
-    files = new Map();
-    size = 0;
-  };
-  for (const [key, { live, bytes }] of [...garbage, ...(small.length < SMALL_PACKS ? [] : small)].slice(0, REWRITTEN_PACKS)) {
-    total += bytes;
-    if (total > REWRITTEN) break;
-    const pack: unknown = await packs.get(key);
-    await remove(key);
-    for (const [hash, { begin, end }] of live) {
-      if (!(pack instanceof Uint8Array)) continue;
-      const file = pack.subarray(begin, end);
-      files.set(hash, file);
-      size += file.length;
+  const merge = async (isBlob: boolean) => {
+    const used = [...kept].filter(([, pack]) => pack.isBlob === isBlob && pack.live.size > 0);
+    const garbage = used.filter(([, { liveBytes, bytes }]) => isGarbage(liveBytes, bytes));
+    const small = used.filter(([, { liveBytes, bytes }]) => !isGarbage(liveBytes, bytes) && bytes < SMALL);
+    const files = new Map<string, Uint8Array>();
+    const slices = new Map<string, Blob>();
+    let size = 0;
+    let total = 0;
+    const flush = async () => {
+      for (const [hash, place] of await add(transaction, isBlob ? blobPackOf(slices) : packOf(files))) places.set(hash, place);
+      files.clear();
+      slices.clear();
+      size = 0;
+    };
+    for (const [key, { live, bytes }] of [...garbage, ...(small.length < SMALL_PACKS ? [] : small)].slice(0, REWRITTEN_PACKS)) {
+      total += bytes;
+      if (total > REWRITTEN) break;
+      const pack: unknown = await packs.get(key);
+      await remove(key);
+      for (const [hash, { begin, end }] of live) {
+        // A transaction does not wait for a Blob to be read.
+        if (isBlob && pack instanceof Blob) slices.set(hash, pack.slice(begin, end));
+        else if (!isBlob && pack instanceof Uint8Array) files.set(hash, pack.subarray(begin, end));
+        else continue;
+        size += end - begin;
+      }
+      if (size >= SMALL) await flush();
     }
-    if (size >= SMALL) await flush();
-  }
-  if (files.size > 0) await flush();
+    if (files.size > 0 || slices.size > 0) await flush();
+  };
+  if (merging !== 'nothing') await merge(false);
+  if (merging === 'all') await merge(true);
   return places;
 }

@@ -56,9 +56,9 @@ async function packFiles(transaction: Transaction<'versionchange'>): Promise<voi
   let files = new Map<string, Uint8Array>();
   let size = 0;
   const flush = async () => {
-    const { index, bytes } = packOf(files);
+    const { index, pack } = packOf(files);
     key++;
-    await transaction.objectStore('packs').put(bytes, key);
+    await transaction.objectStore('packs').put(pack, key);
     await transaction.objectStore('indexes').put(index, key);
     files = new Map();
     size = 0;

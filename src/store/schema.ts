@@ -45,6 +45,8 @@ export interface PackIndex {
   readonly hashes: string;
   /** Where each file ends in the pack: where the next one begins. */
   readonly ends: Uint32Array;
+  /** Whether the pack is a Blob. */
+  readonly isBlob: boolean;
 }
 
 /** The state that is small enough to be held in memory as well. */
@@ -60,8 +62,8 @@ export interface SmallStores {
 }
 
 export interface Schema extends DBSchema, SmallStores {
-  /** The bytes of many files, one after the other. */
-  packs: { key: number; value: Uint8Array };
+  /** Many files, one after the other. */
+  packs: { key: number; value: Uint8Array | Blob };
   /** By the key of the pack. */
   indexes: { key: number; value: PackIndex };
   violations: { key: number; value: StoredViolation };

@@ -294,6 +294,11 @@ export class Store implements MetadataStore {
     return this.#files.save(files).catch(unlessQuota);
   }
 
+  /** The same for chunks of large files, which are read with `fileReader`. @throws `quota` */
+  saveChunks(chunks: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    return this.#files.saveChunks(chunks).catch(unlessQuota);
+  }
+
   /** The hashes under which files are stored. Never rejects. */
   storedHashes(): Promise<ReadonlySet<string>> {
     return this.#files.hashes().catch(() => new Set());

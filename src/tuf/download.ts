@@ -1,3 +1,4 @@
+import { concat } from './concat.js';
 import { type ErrorFacts, VouchsafeError } from './errors.js';
 import { htmlIn } from './html-answer.js';
 import type { Limits } from './limits.js';
@@ -197,14 +198,4 @@ class Pace {
   end(): void {
     clearTimeout(this.#timer);
   }
-}
-
-function concat(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return bytes;
 }

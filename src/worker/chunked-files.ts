@@ -84,7 +84,7 @@ export class ChunkedFiles {
     const ports = {
       storedHashes: () => this.#store.storedHashes(),
       loadFile: this.#store.fileReader(),
-      ...(isKept && { saveFile: (hash: string, bytes: Uint8Array) => this.#store.saveFiles(new Map([[hash, bytes]])) }),
+      ...(isKept && { saveFile: (hash: string, bytes: Uint8Array) => this.#store.saveChunks(new Map([[hash, bytes]])) }),
       mirrors: mirrors.length,
       download: (mirror: number, first: number, last: number, cache: CacheMode) =>
         // A name without a hash may stand for another content tomorrow.

@@ -31,6 +31,9 @@ async function cut(bytes: Uint8Array, pieces: readonly Piece[]): Promise<(readon
   return parts;
 }
 
+/** Files, or chunks of large ones. */
+type Contents = 'files' | 'chunks';
+
 /** Where files come from and go to. */
 export interface Staging {
   /** The hashes of everything that is stored. */
@@ -44,9 +47,9 @@ export interface Staging {
   /** Gets what is missing from packs, as far as it comes, checked. */
   downloadPacks(packs: readonly Pack[], missing: ReadonlySet<string>): AsyncIterable<Batch>;
   /** Stores them. @throws `quota` when there is no room left and none can be made */
-  save(files: ReadonlyMap<string, Uint8Array>): Promise<void>;
+  save(files: ReadonlyMap<string, Uint8Array>, what: Contents): Promise<void>;
   /** Stores them if there is room: nothing is given away for what no release needs. @throws `quota` */
-  saveOptional(files: ReadonlyMap<string, Uint8Array>): Promise<void>;
+  saveOptional(files: ReadonlyMap<string, Uint8Array>, what: Contents): Promise<void>;
   /** Told of an optional file that did not come, or that there is no room for more of them; the release goes on without. */
   onMissing(error: unknown): void;
   onProgress(progress: Progress): void;
@@ -110,11 +113,11 @@ export async function stageFiles(release: Release, staging: Staging, passes = PA
     const flush = async (kind: Kind) => {
       const full = packs.get(kind);
       packs.delete(kind);
-      if (full) await save(full.files);
+      if (full) await save(full.files, kind === 'piece' ? 'chunks' : 'files');
     };
     const take = async (file: TargetFile, piece: Piece, bytes: Uint8Array) => {
       progress.bytes += bytes.length;
-      if (bytes.length >= ALONE) await save(new Map([[fileKey(piece), bytes]]));
+      if (bytes.length >= ALONE) await save(new Map([[fileKey(piece), bytes]]), piece === file ? 'files' : 'chunks');
       else {
         const isPage = contentTypeOf(release.manifest, file.path).startsWith('text/html');
         const kind = piece !== file ? 'piece' : isPage ? 'page' : 'file';
@@ -133,7 +136,7 @@ export async function stageFiles(release: Release, staging: Staging, passes = PA
       if (missing[0] === file) return take(file, file, copy ?? (await staging.download(file)));
       if (copy) {
         // A record of its own: it is read only when the copy is lost, and the page need not wait for it.
-        await save(new Map((await cut(copy, missing)).map(([piece, bytes]) => [fileKey(piece), bytes])));
+        await save(new Map((await cut(copy, missing)).map(([piece, bytes]) => [fileKey(piece), bytes])), 'chunks');
         progress.bytes += copy.length;
         return tell();
       }
@@ -191,9 +194,9 @@ export async function stageFiles(release: Release, staging: Staging, passes = PA
     for (const result of ended) if (result.status === 'rejected') throw result.reason;
   };
   const of = (pass: Pass) => (passes.includes(pass) ? lacking.filter((job) => job.pass === pass) : []);
-  await store(of('required'), (files) => staging.save(files));
+  await store(of('required'), (files, what) => staging.save(files, what));
   try {
-    await store(of('optional'), (files) => staging.saveOptional(files));
+    await store(of('optional'), (files, what) => staging.saveOptional(files, what));
   } catch (error) {
     if (!(error instanceof VouchsafeError) || error.code !== 'quota') throw error;
     staging.onMissing(error);

@@ -92,6 +92,10 @@ export class Stock {
   ): Promise<void> {
     const { files, chunks, scripts, store, packServers } = this.#parts;
     let isLacking = false;
+    const save = {
+      files: (pack: ReadonlyMap<string, Uint8Array>) => store.saveFiles(pack),
+      chunks: (pack: ReadonlyMap<string, Uint8Array>) => store.saveChunks(pack),
+    };
     const staging = {
       storedHashes: () => store.storedHashes(),
       downloadCopy: (file) => scripts.download(release, file),
@@ -103,11 +107,11 @@ export class Stock {
           // That one is not there is no attack: a publisher deletes those of earlier releases.
           onFailure: (error) => void (isMissing(error) || this.#onMissing(error)),
         }),
-      save: async (pack) => {
+      save: async (pack, what) => {
         await room;
-        await this.makingRoom(() => store.saveFiles(pack));
+        await this.makingRoom(() => save[what](pack));
       },
-      saveOptional: (pack) => store.saveFiles(pack),
+      saveOptional: (pack, what) => save[what](pack),
       onMissing: (error) => {
         isLacking = true;
         if (asVouchsafeError(error).code === 'quota') this.#isFull = true;

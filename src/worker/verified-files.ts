@@ -123,6 +123,11 @@ export class VerifiedFiles {
     await this.#store.saveFiles(new Map([[fileKey(file), bytes]])).catch(this.#onDamage);
   }
 
+  /** The same for a chunk of a large file. */
+  async saveChunk(piece: Pick<TargetFile, 'hashes'>, bytes: Uint8Array): Promise<void> {
+    await this.#store.saveChunks(new Map([[fileKey(piece), bytes]])).catch(this.#onDamage);
+  }
+
   /**
    * A file from the repository.
    *

@@ -57,7 +57,7 @@ export async function verifyReleases(
       // One at a time: a large file is never in memory as a whole.
       for (const piece of pieces) if (!(await files.load(piece))) missing.push(piece);
       if (missing[0] === file) await files.read(release, file);
-      else for await (const [piece, chunk] of chunks.download(release, file, missing)) await files.save(piece, chunk);
+      else for await (const [piece, chunk] of chunks.download(release, file, missing)) await files.saveChunk(piece, chunk);
       if (missing.length > 0) healed.push(file.path);
     });
     progress.files++;

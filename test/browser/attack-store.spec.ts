@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import type { ErrorCode } from '../../src/tuf/errors.js';
 import { expect, requestsPastTheWorker, targetFile, test } from './fixtures.js';
@@ -7,8 +10,10 @@ import { makeSmallRelease, shownBy, whole } from './small-app.js';
 /**
  * Runs a script of the page on the store: `store(name)` is an object store of a readwrite transaction on all, `each(name, change)` replaces
  * every record by what `change(value, key)` returns, `rotate(name, change)` by what `change(value, next)` returns.
+ *
+ * @returns how many records `each` replaced by something else
  */
-function editStore(page: Page, edit: string): Promise<void> {
+function editStore(page: Page, edit: string): Promise<number> {
   return page.evaluate(async (source) => {
     const [{ name = '' } = {}] = await indexedDB.databases();
     const database = await new Promise<IDBDatabase>((resolve, reject) => {
@@ -18,11 +23,14 @@ function editStore(page: Page, edit: string): Promise<void> {
     });
     const transaction = database.transaction([...database.objectStoreNames], 'readwrite');
     const store = (part: string) => transaction.objectStore(part);
+    let replaced = 0;
     const each = (part: string, change: (value: unknown, key: IDBValidKey) => unknown) => {
       store(part).openCursor().onsuccess = ({ target }) => {
         const cursor = (target as IDBRequest<IDBCursorWithValue | null>).result;
         if (!cursor) return;
-        cursor.update(change(cursor.value, cursor.key));
+        const value = change(cursor.value, cursor.key);
+        if (value !== cursor.value) replaced++;
+        cursor.update(value);
         cursor.continue();
       };
     };
@@ -42,6 +50,7 @@ function editStore(page: Page, edit: string): Promise<void> {
     new Function('store', 'each', 'rotate', source)(store, each, rotate);
     await ended;
     database.close();
+    return replaced;
   }, edit);
 }
 
@@ -55,6 +64,7 @@ const EDITS = {
   'pins that are none': `each('pins', () => 'evil'); store('pins').put({ release: 1, time: 'x' }, 'x')`,
   'packs with each other’s keys': `rotate('packs', (_, next) => next)`,
   'altered packs': `each('packs', (pack) => new Uint8Array(pack.length).fill(59))`,
+  'packs that are Blobs': `each('packs', (pack) => new Blob([pack.map((byte) => byte ^ 1)]))`,
   'packs that are none': `each('packs', () => 'window.evil = 1')`,
   'indexes with wrong offsets': `each('indexes', ({ hashes, ends }) => ({ hashes, ends: ends.map((end) => end - 3) }))`,
   'indexes with offsets outside of the pack': `each('indexes', ({ hashes, ends }) => ({ hashes, ends: ends.map(() => 4294967295) }))`,
@@ -86,6 +96,7 @@ const EDITS = {
 const DAMAGE: Readonly<Record<string, ErrorCode>> = {
   'packs with each other’s keys': 'mismatch',
   'altered packs': 'mismatch',
+  'packs that are Blobs': 'mismatch',
   'indexes with wrong offsets': 'mismatch',
   'documents with each other’s keys': 'mismatch',
   'altered blocks of targets metadata': 'mismatch',
@@ -172,6 +183,58 @@ test('C7 whatever a page script writes into the store, a page is whole and of on
   expect(requestsPastTheWorker(site, since)).toEqual([]);
   await expectViolation(page, { code: 'not-found', during: 'request' });
   expect(await update(page)).toEqual({ outcome: 'current' });
+});
+
+const CHUNK = 2 ** 18;
+
+/** What a page script can put in place of a Blob of chunks. */
+const BLOB_EDITS = {
+  'other bytes': 'new Blob([new Uint8Array(pack.size).fill(59)])',
+  'its halves in another order': 'new Blob([pack.slice(pack.size / 2), pack.slice(0, pack.size / 2)])',
+  'the half of it': 'pack.slice(0, pack.size / 2)',
+  'an empty one': 'new Blob([])',
+  'bytes of its length': 'new Uint8Array(pack.size).fill(59)',
+  'what is none': '({ size: pack.size })',
+};
+
+const DAMAGING = ['other bytes', 'its halves in another order', 'bytes of its length'];
+
+test('C7 whatever a page script puts in place of the stored chunks of a large file, its bytes are the signed ones, and it heals', async ({
+  page,
+  publishSite,
+  folder,
+}) => {
+  const directory = await makeSmallRelease(folder, 'one');
+  const large = Uint8Array.from({ length: 6 * CHUNK }, (_, i) => (i * 7 + (i >> 8) * 13) % 251);
+  await writeFile(join(directory, 'large.bin'), large);
+  const site = await publishSite(directory, { chunkFrom: CHUNK });
+  await openApp(page, site.url);
+  const hash = createHash('sha256').update(large).digest('hex');
+  const read = () =>
+    page.evaluate(async () => {
+      const bytes = await (await fetch('large.bin')).arrayBuffer();
+      const digest = await crypto.subtle.digest('SHA-256', bytes);
+      return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    });
+  for (const [name, edit] of Object.entries(BLOB_EDITS)) {
+    await test.step(name, async () => {
+      expect(await editStore(page, `each('packs', (pack) => pack instanceof Blob ? ${edit} : pack)`)).toBeGreaterThan(0);
+      await stopWorker(page);
+      const startedAt = Date.now();
+      expect(await read()).toBe(hash);
+      // Of those that are as long as they should be; the others are lost.
+      const damaged = (await violationsOf(page)).filter(
+        ({ code, during, time, facts }) =>
+          code === 'mismatch' && during === 'storage' && time >= startedAt && facts.path === 'large.bin',
+      );
+      expect(damaged.length > 0).toBe(DAMAGING.includes(name));
+      // Stored anew by now.
+      await site.server.goOffline();
+      await stopWorker(page);
+      expect(await read()).toBe(hash);
+      await site.server.goOnline();
+    });
+  }
 });
 
 /** Opens the database in a page that does not let go of it, and in Chromium and Firefox alike is not asked twice. */

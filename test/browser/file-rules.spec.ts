@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { expect, requestsPastTheWorker, type Site, targetFile, test } from './fixtures.js';
 import { addLibrary, heard, registerIn } from './library.js';
-import { expectViolation, openApp, statusOf, stopWorker, update, violationsOf } from './page-actions.js';
+import { expectViolation, openApp, statusOf, stopWorker, storedPacks, update, violationsOf } from './page-actions.js';
 import { makeSmallRelease, shownBy, whole } from './small-app.js';
 
 const RULES = {
@@ -43,22 +43,6 @@ function text(page: Page, file: string): Promise<string> {
 const whole300 = (file: string, name: string) => `${LARGE} ${`${file} ${name} `.padEnd(40, `${name}.`)}`;
 const small = (file: string, name: string) => `${`${file} ${name}`.length} ${file} ${name}`;
 
-/** How many bytes of files are stored, padded to nothing: the store says, not the browser. */
-function storedBytes(page: Page): Promise<number> {
-  return page.evaluate(async () => {
-    const [{ name = '' } = {}] = await indexedDB.databases();
-    return new Promise<number>((resolve) => {
-      indexedDB.open(name).onsuccess = ({ target }) => {
-        const { result } = target as IDBOpenDBRequest;
-        result.transaction('packs').objectStore('packs').getAll().onsuccess = (event) => {
-          result.close();
-          resolve((event.target as IDBRequest<Uint8Array[]>).result.reduce((sum, { length }) => sum + length, 0));
-        };
-      };
-    });
-  });
-}
-
 const asked = ({ server }: Site, file: string, since = 0) => server.paths(since).filter((path) => targetFile(file).test(path));
 
 test('files are stored before a release runs, when they are used, or never, and are verified each way', {
@@ -70,19 +54,19 @@ test('files are stored before a release runs, when they are used, or never, and 
   const others = ['demand.txt', 'network.txt', ...LARGE_FILES];
   for (const file of others) expect(asked(site, file), file).toEqual([]);
   expect(asked(site, 'optional.txt')).toHaveLength(1);
-  const before = await storedBytes(page);
+  const before = (await storedPacks(page)).bytes;
 
   // Verified when they come.
   site.server.lie({ match: /(demand|network)[^/]*$/, flip: 'first' });
   for (const file of others) expect(await text(page, file), file).toBe('refused');
   for (const file of others) await expectViolation(page, { code: 'mismatch', facts: { path: file } });
-  expect(await storedBytes(page)).toBe(before);
+  expect((await storedPacks(page)).bytes).toBe(before);
   site.server.honest();
   for (const file of LARGE_FILES) expect(await text(page, file), file).toBe(whole300(file, 'one'));
   for (const file of ['demand.txt', 'network.txt']) expect(await text(page, file), file).toBe(small(file, 'one'));
 
   // Kept, or not.
-  await expect.poll(() => storedBytes(page)).toBe(before + LARGE + 'demand.txt one'.length);
+  await expect.poll(() => storedPacks(page).then(({ bytes }) => bytes)).toBe(before + LARGE + 'demand.txt one'.length);
   await site.server.goOffline();
   await stopWorker(page);
   for (const file of ['network.txt', 'network-large.txt']) expect(await text(page, file), file).toBe('refused');
@@ -96,7 +80,7 @@ test('files are stored before a release runs, when they are used, or never, and 
   expect(asked(site, 'network.txt', again)).toHaveLength(1);
   expect(await text(page, 'demand.txt')).toBe(small('demand.txt', 'one'));
   expect(asked(site, 'demand.txt', again)).toEqual([]);
-  expect(await storedBytes(page)).toBe(before + LARGE + 'demand.txt one'.length);
+  expect((await storedPacks(page)).bytes).toBe(before + LARGE + 'demand.txt one'.length);
   expect(requestsPastTheWorker(site, since)).toEqual([]);
 });
 
@@ -167,7 +151,8 @@ test('C8 for an update without room goes what no page needs, and what runs goes 
   };
   const site = await publishSite(await make('one'), RULES);
   const session = await page.context().newCDPSession(page);
-  await session.send('Storage.overrideQuotaForOrigin', { origin: site.server.origin, quotaSize: 12_000_000 });
+  // Chromium can count what a transaction is about to store twice: for that, too, there is room as soon as the file on demand is gone.
+  await session.send('Storage.overrideQuotaForOrigin', { origin: site.server.origin, quotaSize: 13_500_000 });
   await openApp(page, site.url);
   const isKept = async (): Promise<boolean> => {
     const since = site.server.requests.length;

@@ -6,7 +6,7 @@ import type { Vouchsafe } from '../../src/window/register.js';
 import { EVERYTHING, FIXTURE_APP, makeRelease, proofOf, releaseShown } from './fixture-app.js';
 import { expect, requestsPastTheWorker, type Site, targetFile, test } from './fixtures.js';
 import { addLibrary } from './library.js';
-import { openApp, statusOf, stopWorker, update, watchProblems } from './page-actions.js';
+import { openApp, statusOf, stopWorker, storedPacks, update, watchProblems } from './page-actions.js';
 
 /** A release that carries the page's side of the library, as a bundler would leave it there. */
 const makeReleaseWithLibrary = async (folder: string, name: string) => addLibrary(await makeRelease(folder, name));
@@ -170,22 +170,7 @@ test('releases that were staged and never activated leave nothing behind', { tag
 }) => {
   const site = await publishSite(await makeRelease(folder, 'one'));
   await openApp(page, site.url);
-  /** Bytes. */
-  const stored = () =>
-    page.evaluate(async () => {
-      const [{ name = '' } = {}] = await indexedDB.databases();
-      return new Promise<number>((resolve) => {
-        indexedDB.open(name).onsuccess = ({ target }) => {
-          const { result } = target as IDBOpenDBRequest;
-          result.transaction('packs').objectStore('packs').getAll().onsuccess = (event) => {
-            result.close();
-            const packs = (event.target as IDBRequest<Uint8Array[]>).result;
-            resolve(packs.reduce((sum, { length }) => sum + length, 0));
-          };
-        };
-      });
-    });
-  const alone = await stored();
+  const alone = (await storedPacks(page)).bytes;
   for (const name of ['two', 'three', 'four', 'five']) {
     const next = await makeRelease(folder, name);
     // As large as all the rest.
@@ -194,12 +179,12 @@ test('releases that were staged and never activated leave nothing behind', { tag
     expect(await update(page)).toMatchObject({ outcome: 'staged' });
   }
   // The active release's, the staged one's, at most those of the one staged before, and what shares a pack with them.
-  expect(await stored()).toBeLessThanOrEqual(4 * alone);
+  expect((await storedPacks(page)).bytes).toBeLessThanOrEqual(4 * alone);
   await page.reload();
   expect(await releaseShown(page)).toBe('five');
   expect(await proofOf(page)).toEqual(EVERYTHING);
   await update(page);
-  expect(await stored()).toBeLessThanOrEqual(3 * alone);
+  expect((await storedPacks(page)).bytes).toBeLessThanOrEqual(3 * alone);
 });
 
 test('register() tells when the app becomes frozen, and fresh again', async ({ page, publishSite, folder }) => {

@@ -125,6 +125,31 @@ export async function stopWorker(page: Page): Promise<string> {
 }
 
 /**
+ * How many bytes of files are stored, and how many of them in Blobs: the store says, since what the browser says is padded.
+ *
+ * @param page an open page of the app
+ */
+export function storedPacks(page: Page): Promise<{ readonly bytes: number; readonly inBlobs: number }> {
+  return page.evaluate(async () => {
+    const [{ name = '' } = {}] = await indexedDB.databases();
+    return new Promise<{ bytes: number; inBlobs: number }>((resolve) => {
+      indexedDB.open(name).onsuccess = ({ target }) => {
+        const { result } = target as IDBOpenDBRequest;
+        result.transaction('packs').objectStore('packs').getAll().onsuccess = (event) => {
+          result.close();
+          const packs = (event.target as IDBRequest<(Uint8Array | Blob)[]>).result;
+          const sizes = packs.map((pack) => (pack instanceof Blob ? [pack.size, pack.size] : [pack.length, 0]));
+          resolve({
+            bytes: sizes.reduce((sum, [size = 0]) => sum + size, 0),
+            inBlobs: sizes.reduce((sum, [, size = 0]) => sum + size, 0),
+          });
+        };
+      };
+    });
+  });
+}
+
+/**
  * Forgets the bytes of stored files, as an attacker's script or an eviction could: the worker then has to get them from the server again.
  *
  * @param page an open page of the app

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { FIXTURE_APP } from './fixture-app.js';
 import { expect, requestsPastTheWorker, targetFile, test } from './fixtures.js';
 import { minuteOfTone, seek } from './media.js';
-import { expectViolation, openApp, statusOf, stopWorker, update, wipeStoredFiles } from './page-actions.js';
+import { expectViolation, openApp, statusOf, stopWorker, storedPacks, update, wipeStoredFiles } from './page-actions.js';
 
 const CHUNK = 2 ** 18;
 
@@ -224,6 +224,7 @@ test('C7 each byte of a large file is the signed one, however it is read: the me
   const expected = Array.from({ length: 5 }, () => hash);
   // From the network, then as it is stored, then by a worker that has just started.
   expect(await readAll()).toEqual(expected);
+  expect((await storedPacks(page)).inBlobs).toBeGreaterThanOrEqual(large.length);
   expect(await readAll()).toEqual(expected);
   await site.server.goOffline();
   await stopWorker(page);

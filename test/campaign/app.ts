@@ -91,7 +91,8 @@ export function storedBy(page: Page): Promise<Stored> {
         transaction.onerror = () => reject(transaction.error);
         transaction.oncomplete = () => {
           opening.result.close();
-          const bytes = (packs.result as Uint8Array[]).reduce((sum, { length }) => sum + length, 0);
+          const sizes = (packs.result as (Uint8Array | Blob)[]).map((pack) => (pack instanceof Blob ? pack.size : pack.length));
+          const bytes = sizes.reduce((sum, size) => sum + size, 0);
           resolve({ bytes, packs: packKeys.result, indexes: indexKeys.result, releases: releases.result });
         };
       };
@@ -113,9 +114,10 @@ export async function damageStoredFiles(page: Page): Promise<void> {
         transaction.objectStore('packs').openCursor().onsuccess = ({ target }) => {
           const cursor = (target as IDBRequest<IDBCursorWithValue | null>).result;
           if (!cursor) return;
-          const bytes = cursor.value as Uint8Array;
-          for (let i = 0; i < bytes.length; i += 10_000) bytes[i] = (bytes[i] ?? 0) ^ 1;
-          cursor.update(bytes);
+          const pack = cursor.value as Uint8Array | Blob;
+          // A transaction does not wait for a Blob to be read.
+          if (pack instanceof Blob) cursor.update(new Blob([new Uint8Array(pack.size)]));
+          else cursor.update(pack.map((byte, i) => (i % 10_000 ? byte : byte ^ 1)));
           cursor.continue();
         };
         transaction.onerror = () => reject(transaction.error);
