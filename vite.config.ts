@@ -8,7 +8,7 @@ import { defineConfig } from 'vitest/config';
  * Bytes, brotli. Every first visit downloads worker and loader, and every start of the worker compiles it (4 ms per 100 KB). The status page
  * is counted as it is.
  */
-const BUDGETS: Readonly<Record<string, number>> = { worker: 35.5 * 1024, loader: 2 * 1024, status: 10 * 1024 };
+const BUDGETS: Readonly<Record<string, number>> = { worker: 36 * 1024, loader: 2 * 1024, status: 10 * 1024 };
 
 const ENTRIES: Readonly<Record<string, string>> = {
   worker: 'src/worker/standalone.ts',

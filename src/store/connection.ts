@@ -60,8 +60,8 @@ export class Connection {
   }
 
   /**
-   * Does in one transaction what an engine may be unable to do, for who can do without: it fails as `run` does, but a failure does not mean that the
-   * database cannot be used, unless somebody holds it.
+   * Does in one transaction what an engine may be unable to do, for who can do without. What the engine says against it, a `DOMException`, does not mean that
+   * the database cannot be used; that somebody holds it does, as in `run`.
    *
    * @param names object stores
    * @param work awaits nothing but the transaction's requests

@@ -1,4 +1,4 @@
-import type { VouchsafeError } from '../tuf/errors.js';
+import { VouchsafeError } from '../tuf/errors.js';
 import type { Connection } from './connection.js';
 import { blobPackOf, PACK_SIZE, type Pack, type Place, packOf, placesIn } from './pack.js';
 import { PackReader, readBlob } from './pack-reader.js';
@@ -8,7 +8,7 @@ import { nextKey, type Transaction } from './schema.js';
 const HELD = 16 * 2 ** 20;
 /** Bytes of packs that are read before they are asked for. More would keep the first answers waiting, and it is not known whether a page wants it. */
 const AHEAD = 2 ** 21;
-/** Bytes that are rewritten at once, at most: reads wait, and what is no Blob is in memory meanwhile. */
+/** Bytes that are rewritten at once, at most, and as many in Blobs: reads wait, and what is no Blob is in memory meanwhile. */
 const REWRITTEN = 16 * 2 ** 20;
 /** Bytes. Smaller packs are merged into such that are larger, and no larger than need be: each answer waits for the pack that it is in. */
 const SMALL = PACK_SIZE / 4;
@@ -82,10 +82,7 @@ export class PackedFiles {
    * @returns the reader, for one read after the other: what it returns is a copy that is its caller's own. @throws `storage`
    */
   reader(): (hash: string) => Promise<Uint8Array | undefined> {
-    const onLost = () => {
-      this.#storesBlobs = false;
-    };
-    const newReader = () => ({ life: this.#life, reader: new PackReader((key) => this.#get(key), onLost) });
+    const newReader = () => ({ life: this.#life, reader: new PackReader((key) => this.#get(key)) });
     let last = newReader();
     return async (hash) => {
       const place = (await this.#known()).get(hash);
@@ -93,7 +90,8 @@ export class PackedFiles {
       // Another pack may have the key of one that is gone.
       if (last.life !== this.#life) last = newReader();
       // What pages are served from is there already.
-      const bytes = this.#held.has(place.pack) ? undefined : await last.reader.read(place);
+      const reading = this.#held.has(place.pack) ? undefined : last.reader.read(place);
+      const bytes = await reading?.catch((error) => this.#onLost(place.pack, error));
       return bytes?.length === place.end - place.begin ? bytes : (await this.load(hash))?.slice();
     };
   }
@@ -123,8 +121,8 @@ export class PackedFiles {
   /** Stores files as one pack, in one transaction. What was stored under their hashes before is not read again. @throws `storage`, `quota` */
   async save(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
     if (files.size === 0) return;
-    await this.#known();
-    await this.#added(this.#connection.run(PACKS, 'readwrite', (transaction) => add(transaction, packOf(files))));
+    const places = await this.#known();
+    this.#add(await this.#connection.run(PACKS, 'readwrite', (transaction) => add(transaction, packOf(files))), places);
   }
 
   /**
@@ -137,9 +135,9 @@ export class PackedFiles {
    */
   async saveChunks(chunks: ReadonlyMap<string, Uint8Array>): Promise<void> {
     if (!this.#storesBlobs || chunks.size === 0) return this.save(chunks);
-    await this.#known();
+    const places = await this.#known();
     try {
-      await this.#added(this.#connection.attempt(PACKS, (transaction) => add(transaction, blobPackOf(chunks))));
+      this.#add(await this.#connection.attempt(PACKS, (transaction) => add(transaction, blobPackOf(chunks))), places);
     } catch (error) {
       if ((error as VouchsafeError).code === 'quota') throw error;
       await this.save(chunks);
@@ -168,7 +166,7 @@ export class PackedFiles {
       .attempt(PACKS, (transaction) => tidy(transaction, wanted, this.#storesBlobs ? 'all' : 'bytes'))
       .catch(async (error: VouchsafeError) => {
         const rest = await this.#connection.run(PACKS, 'readwrite', (transaction) => tidy(transaction, wanted, 'nothing'));
-        // Perhaps one of them is lost, and would be each time.
+        // Perhaps a Blob is lost, and merging would fail of it each time.
         if (error.code !== 'quota') this.#storesBlobs = false;
         return rest;
       });
@@ -188,9 +186,9 @@ export class PackedFiles {
    * @throws `storage`
    */
   async hasGarbage(wanted: ReadonlySet<string>): Promise<boolean> {
-    const packs = new Map<number, { live: number; liveBytes: number; bytes: number }>();
-    for (const [hash, { pack: key, begin, end }] of await this.#known()) {
-      const pack = packs.get(key) ?? { live: 0, liveBytes: 0, bytes: 0 };
+    const packs = new Map<number, { isMerged: boolean; live: number; liveBytes: number; bytes: number }>();
+    for (const [hash, { pack: key, begin, end, isBlob }] of await this.#known()) {
+      const pack = packs.get(key) ?? { isMerged: !isBlob || this.#storesBlobs, live: 0, liveBytes: 0, bytes: 0 };
       packs.set(key, pack);
       pack.bytes = Math.max(pack.bytes, end);
       if (!wanted.has(hash)) continue;
@@ -198,7 +196,7 @@ export class PackedFiles {
       pack.liveBytes += end - begin;
     }
     return [...packs.values()].some(
-      ({ live, liveBytes, bytes }) => live === 0 || (isGarbage(liveBytes, bytes) && bytes <= REWRITTEN),
+      ({ isMerged, live, liveBytes, bytes }) => live === 0 || (isMerged && isGarbage(liveBytes, bytes) && bytes <= REWRITTEN),
     );
   }
 
@@ -216,9 +214,15 @@ export class PackedFiles {
     return this.#places;
   }
 
-  async #added(adding: Promise<Map<string, Place>>): Promise<void> {
-    const added = await adding;
+  /** A Blob that the engine has lost is not asked for again, and no other is stored. @throws the error, if it is of the database */
+  async #onLost(key: number, error: unknown): Promise<undefined> {
+    if (error instanceof VouchsafeError) throw error;
+    this.#storesBlobs = false;
     const places = await this.#known();
+    for (const [hash, { pack }] of places) if (pack === key) places.delete(hash);
+  }
+
+  #add(added: ReadonlyMap<string, Place>, places: Map<string, Place>): void {
     for (const [hash, place] of added) {
       places.set(hash, place);
       // Somebody may have deleted the pack that had this key before.
@@ -244,8 +248,8 @@ export class PackedFiles {
   async #readPack(key: number): Promise<Uint8Array | undefined> {
     try {
       const stored = await this.#get(key);
-      if (!stored) throw new TypeError();
-      const pack = stored instanceof Blob ? await readBlob(stored) : stored;
+      const pack = stored instanceof Blob ? await readBlob(stored).catch((error) => this.#onLost(key, error)) : stored;
+      if (!pack) throw new TypeError();
       const held = this.#held.get(key);
       if (held) held.size = pack.length;
       let size = 0;

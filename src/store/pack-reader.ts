@@ -5,7 +5,7 @@ import type { Place } from './pack.js';
 /** Bytes of a Blob that are read at once by who reads on: each read goes through another process. */
 const ONWARD = 2 ** 20;
 
-/** @returns the bytes of a stored Blob. @throws in time, when the engine has lost it */
+/** @returns the bytes of a stored Blob. @throws when the engine has lost it, in time; never a `VouchsafeError` */
 export async function readBlob(blob: Blob): Promise<Uint8Array> {
   return new Uint8Array(await inTime(blob.arrayBuffer()));
 }
@@ -13,28 +13,23 @@ export async function readBlob(blob: Blob): Promise<Uint8Array> {
 /** Reads files out of packs one after the other, in order. What it read last stays in memory, as the files that come next may be in it. */
 export class PackReader {
   readonly #get: (key: number) => Promise<Uint8Array | Blob | undefined>;
-  readonly #onLost: () => void;
   #key: number | undefined;
   #blob: Blob | undefined;
   /** The part of the pack that is in memory, unless it was given away. */
   #bytes: Uint8Array | undefined;
   #begin = 0;
-  /** Who reads for the first time may want nothing else. */
+  /** Where what was read last ended. At first nowhere: who reads one file may want no other. */
   #end = Number.POSITIVE_INFINITY;
 
-  /**
-   * @param get reads a pack by its key: a Blob, or bytes that nobody else has
-   * @param onLost told of a Blob that the engine has lost
-   */
-  constructor(get: (key: number) => Promise<Uint8Array | Blob | undefined>, onLost: () => void) {
+  /** @param get reads a pack by its key: a Blob, or bytes that nobody else has */
+  constructor(get: (key: number) => Promise<Uint8Array | Blob | undefined>) {
     this.#get = get;
-    this.#onLost = onLost;
   }
 
   /**
    * @param place where the file should be
-   * @returns a copy that is the caller's own; undefined when there is no such pack, or it is lost; too short when the pack is
-   * @throws what \`get\` throws
+   * @returns a copy that is the caller's own; undefined when there is no such pack, and too short when the pack is
+   * @throws what `get` and `readBlob` throw
    */
   async read({ pack: key, begin, end }: Place): Promise<Uint8Array | undefined> {
     if (key !== this.#key) {
@@ -49,10 +44,9 @@ export class PackReader {
       const pack = this.#blob ?? (await this.#get(key));
       if (pack instanceof Blob) {
         this.#blob = pack;
-        // Other files, of which parts came at the same time, may be in between.
+        // Whoever goes on does not always do so where it ended: chunks of several files that came at the same time alternate in a pack.
         const upTo = begin >= this.#end ? Math.max(end, begin + ONWARD) : end;
-        this.#bytes = await readBlob(pack.slice(begin, upTo)).catch(() => undefined);
-        if (!this.#bytes) this.#onLost();
+        this.#bytes = await readBlob(pack.slice(begin, upTo));
         this.#begin = begin;
       } else {
         this.#bytes = pack;

@@ -65,7 +65,7 @@ export function placesIn(packs: readonly number[], indexes: readonly unknown[]):
     let begin = 0;
     hashes.split(' ').forEach((hash, n) => {
       const end = ends[n];
-      if (end === undefined) return;
+      if (end === undefined || end < begin) return;
       places.set(hash, { pack, begin, end, isBlob: !!isBlob });
       begin = end;
     });

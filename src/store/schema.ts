@@ -45,8 +45,8 @@ export interface PackIndex {
   readonly hashes: string;
   /** Where each file ends in the pack: where the next one begins. */
   readonly ends: Uint32Array;
-  /** Whether the pack is a Blob. */
-  readonly isBlob: boolean;
+  /** Whether the pack is a Blob. What earlier workers stored says nothing, and is none. */
+  readonly isBlob?: boolean;
 }
 
 /** The state that is small enough to be held in memory as well. */

@@ -125,14 +125,14 @@ export async function stopWorker(page: Page): Promise<string> {
 }
 
 /**
- * How many bytes of files are stored, and how many of them in Blobs: the store says, since what the browser says is padded.
+ * How many bytes of files are stored, how many of them in Blobs, and in how many: the store says, since what the browser says is padded.
  *
  * @param page an open page of the app
  */
-export function storedPacks(page: Page): Promise<{ readonly bytes: number; readonly inBlobs: number }> {
+export function storedPacks(page: Page): Promise<{ readonly bytes: number; readonly inBlobs: number; readonly blobs: number }> {
   return page.evaluate(async () => {
     const [{ name = '' } = {}] = await indexedDB.databases();
-    return new Promise<{ bytes: number; inBlobs: number }>((resolve) => {
+    return new Promise<{ bytes: number; inBlobs: number; blobs: number }>((resolve) => {
       indexedDB.open(name).onsuccess = ({ target }) => {
         const { result } = target as IDBOpenDBRequest;
         result.transaction('packs').objectStore('packs').getAll().onsuccess = (event) => {
@@ -142,6 +142,7 @@ export function storedPacks(page: Page): Promise<{ readonly bytes: number; reado
           resolve({
             bytes: sizes.reduce((sum, [size = 0]) => sum + size, 0),
             inBlobs: sizes.reduce((sum, [, size = 0]) => sum + size, 0),
+            blobs: packs.filter((pack) => pack instanceof Blob).length,
           });
         };
       };

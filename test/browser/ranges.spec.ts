@@ -222,10 +222,16 @@ test('C7 each byte of a large file is the signed one, however it is read: the me
       return [first, await atOnce(later), ...(await Promise.all([slowly(await ask()), atOnce(await ask()), slowly(await ask())]))];
     });
   const expected = Array.from({ length: 5 }, () => hash);
-  // From the network, then as it is stored, then by a worker that has just started.
+  // From the network, then as it is stored, then as a clean-up has put it together, by a worker that has just started.
   expect(await readAll()).toEqual(expected);
-  expect((await storedPacks(page)).inBlobs).toBeGreaterThanOrEqual(large.length);
+  const stored = await storedPacks(page);
+  expect(stored.inBlobs).toBeGreaterThanOrEqual(large.length);
   expect(await readAll()).toEqual(expected);
+  await writeFile(join(directory, 'data.json'), '"next"');
+  await site.publish(directory, { files: [{ path: '*.bin', keep: 'on-demand', optional: false }] });
+  expect(await update(page)).toMatchObject({ outcome: 'staged' });
+  await page.reload();
+  await expect.poll(async () => (await storedPacks(page)).blobs).toBeLessThan(stored.blobs / 2);
   await site.server.goOffline();
   await stopWorker(page);
   expect(await readAll()).toEqual(expected);
