@@ -201,6 +201,14 @@ describe('files', () => {
   });
 });
 
+it('C7 files in a pack never overlap, whatever a page says where they end', async () => {
+  await store.saveFiles(files('a'));
+  await asPage((page) => page.put('indexes', { hashes: 'x y z', ends: new Uint32Array([3, 0, 3]) }, 1));
+  const again = new Store(scope);
+  expect((await again.loadFile('x'))?.length).toBe(3);
+  expect((await again.loadFile('z'))?.length).toBe(0);
+});
+
 describe('chunks', () => {
   const chunk = (n: number) => new Uint8Array(MIB / 4).fill(n);
   const chunks = (...numbers: number[]) => new Map(numbers.map((n) => [`chunk-${n}`, chunk(n)]));
@@ -324,7 +332,10 @@ describe('chunks', () => {
     for (const hash of ['chunk-0', 'chunk-1']) expect(await read(hash)).toBeUndefined();
     // Each waits for it no second time.
     expect(lost).toHaveBeenCalledTimes(1);
-    expect(await new Store(scope).loadFile('chunk-0')).toBeUndefined();
+    const other = new Store(scope);
+    expect(await other.loadFile('chunk-0')).toBeUndefined();
+    await other.saveChunks(chunks(1));
+    expect((await packs()).at(-1)).toBeInstanceOf(Uint8Array);
     await store.saveChunks(chunks(0));
     expect(numberOf(await read('chunk-0'))).toBe(0);
     expect((await packs()).at(-1)).toBeInstanceOf(Uint8Array);
@@ -393,17 +404,21 @@ describe('chunks', () => {
   });
 
   it('C8 that no database takes are no reason to store no Blobs when it is back', async () => {
-    await store.saveFiles(files('a'));
+    for (const n of [1, 2]) await store.saveChunks(chunks(n));
+    const read = store.fileReader();
+    expect(numberOf(await read('chunk-1'))).toBe(1);
     const transaction = vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(() => {
       throw new DOMException('no', 'UnknownError');
     });
+    expect(await read('chunk-2')).toBeUndefined();
     await store.saveChunks(chunks(0));
     expect(store.kept).toBe('memory');
     transaction.mockRestore();
     await vi.waitFor(
       async () => {
+        expect(numberOf(await read('chunk-2'))).toBe(2);
         await store.saveChunks(chunks(0));
-        expect(await packs()).toContainEqual(expect.any(Blob));
+        expect(await packs()).toEqual(Array.from({ length: 3 }, () => expect.any(Blob)));
       },
       { timeout: 5_000 },
     );
