@@ -271,7 +271,8 @@ test('C7 each byte of a large file is the signed one: the memory of a chunk is f
   expect(await read()).toBe(hash);
   const since = site.server.requests.length;
   expect(await read()).toBe(hash);
-  expect(site.server.paths(since)).toEqual([]);
+  // A look for a newer release may come in between.
+  expect(site.server.paths(since).filter((path) => targetFile('large.bin').test(path))).toEqual([]);
   expect(await violationsOf(session)).toEqual([]);
 });
 
