@@ -8,7 +8,7 @@ import { defineConfig } from 'vitest/config';
  * Bytes, brotli. Every first visit downloads worker and loader, and every start of the worker compiles it (4 ms per 100 KB). The status page
  * is counted as it is.
  */
-const BUDGETS: Readonly<Record<string, number>> = { worker: 36 * 1024, loader: 2 * 1024, status: 10 * 1024 };
+const BUDGETS: Readonly<Record<string, number>> = { worker: 35.75 * 1024, loader: 2 * 1024, status: 10 * 1024 };
 
 const ENTRIES: Readonly<Record<string, string>> = {
   worker: 'src/worker/standalone.ts',
@@ -98,10 +98,7 @@ function terser(): Plugin {
     async generateBundle(_options, bundle) {
       for (const file of Object.values(bundle)) {
         if (file.type !== 'chunk') continue;
-        const { code } = await minify(file.code, {
-          compress: { ecma: 2020, passes: 4, hoist_funs: true, if_return: false },
-          mangle: true,
-        });
+        const { code } = await minify(file.code, { compress: { ecma: 2020, passes: 4, hoist_funs: true }, mangle: true });
         if (code) file.code = `${code}\n`;
       }
     },

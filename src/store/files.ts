@@ -122,7 +122,7 @@ export class PackedFiles {
   async save(files: ReadonlyMap<string, Uint8Array>): Promise<void> {
     if (files.size === 0) return;
     const places = await this.#known();
-    this.#add(await this.#connection.run(PACKS, 'readwrite', (transaction) => add(transaction, packOf(files))), places);
+    this.#remember(await this.#connection.run(PACKS, 'readwrite', (transaction) => add(transaction, packOf(files))), places);
   }
 
   /**
@@ -137,7 +137,7 @@ export class PackedFiles {
     if (!this.#storesBlobs || chunks.size === 0) return this.save(chunks);
     const places = await this.#known();
     try {
-      this.#add(await this.#connection.attempt(PACKS, (transaction) => add(transaction, blobPackOf(chunks))), places);
+      this.#remember(await this.#connection.attempt(PACKS, (transaction) => add(transaction, blobPackOf(chunks))), places);
     } catch (error) {
       if ((error as VouchsafeError).code === 'quota') throw error;
       await this.save(chunks);
@@ -222,7 +222,7 @@ export class PackedFiles {
     for (const [hash, { pack }] of places) if (pack === key) places.delete(hash);
   }
 
-  #add(added: ReadonlyMap<string, Place>, places: Map<string, Place>): void {
+  #remember(added: ReadonlyMap<string, Place>, places: Map<string, Place>): void {
     for (const [hash, place] of added) {
       places.set(hash, place);
       // Somebody may have deleted the pack that had this key before.
