@@ -46,7 +46,7 @@ export class Connection {
    *
    * @param names object stores
    * @param mode of the transaction
-   * @param work awaits nothing but the transaction's requests
+   * @param work awaits all of the transaction's requests, and nothing else. One that only reads is over with them
    * @param durability `strict` for what an attacker would like to see lost when the power fails; all else may be lost, last first
    * @throws `quota` without room; `storage` otherwise, in time
    */
@@ -231,7 +231,8 @@ async function transact<Mode extends 'readonly' | 'readwrite', T>(
   // Work that throws is what it fails with.
   transaction.done.catch(() => {});
   try {
-    const [result] = await inTime(Promise.all([work(transaction), transaction.done]), DONE_WITHIN);
+    // What was read is there before a transaction that only reads has ended, which another process says some time later.
+    const [result] = await inTime(Promise.all([work(transaction), mode === 'readwrite' && transaction.done]), DONE_WITHIN);
     return result;
   } catch (error) {
     abort(transaction);

@@ -15,7 +15,7 @@ import { Timestamp } from './timestamp.js';
  * throws leaves everything as it was.
  *
  * The order is root (each version), timestamp, snapshot, targets. A release that was trusted once is opened again, expired or not,
- * with `fromRoot`, then `loadRoot` for each stored root, `loadTimestamp`, `loadSnapshot`, `loadTargets`.
+ * with `fromRoot` (or `startAgain`), then `loadRoot` for each stored root, `loadTimestamp`, `loadSnapshot`, `loadTargets`.
  */
 export class TrustedMetadata {
   readonly #now: number;
@@ -60,6 +60,15 @@ export class TrustedMetadata {
     const root = parse('root', () => new Root(bytes));
     await root.verify('root', root);
     return new TrustedMetadata(root, now);
+  }
+
+  /**
+   * Starts again from the root that is trusted now, which need not be verified once more.
+   *
+   * @param now milliseconds since 1970
+   */
+  startAgain(now: number): TrustedMetadata {
+    return new TrustedMetadata(this.#root, now);
   }
 
   /**

@@ -32,6 +32,8 @@ export function partsOf(config: WorkerConfig, readers: AnswerParts['readers']): 
   let filesVerified = 0;
 
   const store: Store = new Store(scope.href, (error) => onDamage(error));
+  // First of all: the engine opens it meanwhile. One that is only being installed leaves it to the active one. Firefox does not say which this is.
+  if (self.serviceWorker?.state === 'activated') store.prepare();
   const violations = new ViolationLog(store, announce);
   const reporter = new Reporter(scope, {
     unreported: () => violations.unreported(),
@@ -93,8 +95,6 @@ export function partsOf(config: WorkerConfig, readers: AnswerParts['readers']): 
     isOffline,
     report,
   });
-  // One that is only being installed leaves the store to the active one. Firefox does not say which this is.
-  if (self.serviceWorker?.state === 'activated') store.prepare();
   return {
     config,
     scope,

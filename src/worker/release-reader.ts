@@ -3,6 +3,7 @@ import type { ReleaseRecord, Store } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { FileDigest, TargetFile } from '../tuf/file.js';
 import { TargetsIndex } from '../tuf/targets-index.js';
+import { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { type Release, releaseOf, restore, type Verified } from './release.js';
 import { TargetFiles } from './target-files.js';
 import type { Download } from './verified-files.js';
@@ -25,6 +26,7 @@ export class ReleaseReader {
   storedRoots: ReadonlyMap<number, Uint8Array> = new Map();
   readonly #config: Pick<WorkerConfig, 'roots'>;
   readonly #sources: ReleaseSources;
+  #first: Promise<TrustedMetadata> | undefined;
 
   /**
    * @param config the worker's configuration
@@ -38,6 +40,22 @@ export class ReleaseReader {
   /** The compiled-in root metadata, oldest first. Not read before it is asked for: a worker that throws while it starts is one that the browser passes by. */
   get roots(): readonly Uint8Array[] {
     return this.#config.roots.map((root) => new TextEncoder().encode(root));
+  }
+
+  /**
+   * The trust in the oldest compiled-in root, which is verified once in a life of the worker: no page reaches what is compiled in, nor this life's memory.
+   *
+   * @returns it, to be started again from and nothing else
+   * @throws as `TrustedMetadata.fromRoot`; then the next call tries again
+   */
+  trustedFirst(): Promise<TrustedMetadata> {
+    if (!this.#first) {
+      this.#first = TrustedMetadata.fromRoot(this.roots[0] ?? new Uint8Array(), Date.now());
+      this.#first.catch(() => {
+        this.#first = undefined;
+      });
+    }
+    return this.#first;
   }
 
   /**
@@ -71,8 +89,10 @@ export class ReleaseReader {
    *
    * @throws what `restore` throws
    */
-  verify(key: string, record: ReleaseRecord): Promise<Verified> {
-    return restore(this.roots, this.storedRoots, record, () => this.#sources.store.loadDocument(key, 'targets'), Date.now());
+  async verify(key: string, record: ReleaseRecord): Promise<Verified> {
+    const first = await this.trustedFirst();
+    const loadTargets = () => this.#sources.store.loadDocument(key, 'targets');
+    return restore(first, this.roots.slice(1), this.storedRoots, record, loadTargets, Date.now());
   }
 
   /** The files of a stored release that was verified. */

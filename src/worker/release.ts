@@ -7,7 +7,7 @@ import { unlessRefused } from '../tuf/refresher.js';
 import type { Root, TopLevelRole } from '../tuf/root.js';
 import type { Targets } from '../tuf/targets.js';
 import { TargetsIndex } from '../tuf/targets-index.js';
-import { TrustedMetadata } from '../tuf/trusted-metadata.js';
+import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import type { TargetFiles } from './target-files.js';
 import { type Download, fileKey } from './verified-files.js';
 
@@ -152,7 +152,8 @@ type Roots = ReadonlyMap<number, Uint8Array>;
  * must not take a running app away while the new timestamp has not arrived, so those two are verified under the release's own root; the
  * targets metadata, which alone says what code runs, or its index, which the same keys have signed, is also verified under the newest.
  *
- * @param roots the compiled-in root metadata, oldest first
+ * @param first the trust in the oldest compiled-in root, verified
+ * @param later the compiled-in roots that came after it, oldest first
  * @param stored root metadata from the store, by version
  * @param record the stored release
  * @param loadTargets reads its targets metadata from the store; only asked where there is no index, or not the right one
@@ -160,15 +161,16 @@ type Roots = ReadonlyMap<number, Uint8Array>;
  * @throws the core's codes
  */
 export async function restore(
-  roots: readonly Uint8Array[],
+  first: TrustedMetadata,
+  later: readonly Uint8Array[],
   stored: Roots,
   record: ReleaseRecord,
   loadTargets: () => Promise<Uint8Array | undefined>,
   now: number,
 ): Promise<Verified> {
-  const newest = await loadRoots(roots, stored, now, Number.POSITIVE_INFINITY);
+  const newest = await loadRoots(first.startAgain(now), later, stored, Number.POSITIVE_INFINITY);
   const isOlder = record.rootVersion < newest.root.version;
-  const metadata = isOlder ? await loadRoots(roots, stored, now, record.rootVersion) : newest;
+  const metadata = isOlder ? await loadRoots(first.startAgain(now), later, stored, record.rootVersion) : newest;
   await metadata.loadTimestamp(record.timestamp);
   await metadata.loadSnapshot(record.snapshot);
   const { index } = record;
@@ -179,9 +181,12 @@ export async function restore(
   return { metadata, newest: newest.root, listing };
 }
 
-async function loadRoots(roots: readonly Uint8Array[], stored: Roots, now: number, last: number): Promise<TrustedMetadata> {
-  const [first = new Uint8Array(), ...later] = roots;
-  const metadata = await TrustedMetadata.fromRoot(first, now);
+async function loadRoots(
+  metadata: TrustedMetadata,
+  later: readonly Uint8Array[],
+  stored: Roots,
+  last: number,
+): Promise<TrustedMetadata> {
   for (const next of later) if (metadata.root.version < last) await metadata.loadRoot(next);
   while (metadata.root.version < last) {
     const next = stored.get(metadata.root.version + 1);

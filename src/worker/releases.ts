@@ -4,7 +4,7 @@ import type { Documents, ReleaseRecord, Store } from '../store/store.js';
 import { VouchsafeError } from '../tuf/errors.js';
 import type { TargetFile } from '../tuf/file.js';
 import type { TargetsIndex } from '../tuf/targets-index.js';
-import { TrustedMetadata } from '../tuf/trusted-metadata.js';
+import type { TrustedMetadata } from '../tuf/trusted-metadata.js';
 import { type Asking, type OpenClients, Pins } from './pins.js';
 import { hashesOf, indexed, isRequired, type Release, renewed } from './release.js';
 import type { ReleaseReader } from './release-reader.js';
@@ -92,8 +92,8 @@ export class Releases {
 
   async #open(): Promise<void> {
     try {
-      // While the database is opened the engine gets ready to verify: the first signature in a worker's life takes it many times as long as the others.
-      const ready = TrustedMetadata.fromRoot(this.#reader.roots[0] ?? new Uint8Array(), Date.now()).catch(() => {});
+      // While the database is opened: the first signature in a worker's life takes the engine many times as long as the others.
+      const ready = this.#reader.trustedFirst().catch(() => {});
       const { roots, releases, active, staged, pins, activation } = await this.#store.loadState();
       // Not later: a database that comes back from here on was not read.
       const isRead = this.#store.hasRead;

@@ -60,6 +60,30 @@ describe('small state', () => {
     expect(failures).toEqual([]);
   });
 
+  it('is there as soon as it was read: nobody waits until a transaction that only reads has ended', async () => {
+    await store.saveRole('timestamp', bytes('timestamp'));
+    const again = newStore();
+    await again.loadState();
+    const real = IDBTransaction.prototype.dispatchEvent;
+    // Of those that begin now.
+    const begun = new Set<IDBTransaction>();
+    const begin = IDBDatabase.prototype.transaction;
+    vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(function (this: IDBDatabase, ...more) {
+      const transaction = begin.apply(this, more);
+      begun.add(transaction);
+      return transaction;
+    });
+    const held: string[] = [];
+    vi.spyOn(IDBTransaction.prototype, 'dispatchEvent').mockImplementation(function (this: IDBTransaction, event) {
+      if (!begun.has(this)) return real.call(this, event);
+      held.push(event.type);
+      return true;
+    });
+    expect(await again.loadRole('timestamp')).toEqual(bytes('timestamp'));
+    expect(again.kept).toBe('indexeddb');
+    await vi.waitFor(() => expect(held).toEqual(['complete']));
+  });
+
   it('A9 saves a root and discards the roles it recovers from in one step', async () => {
     for (const role of ['timestamp', 'snapshot', 'targets']) await store.saveRole(role, bytes('fast-forwarded'));
     await store.saveRoot(2, bytes('root 2'), ['timestamp', 'snapshot']);

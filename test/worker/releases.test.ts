@@ -33,6 +33,18 @@ describe('C7 what is stored', () => {
     expect(app.browser.unregister).toHaveBeenCalledTimes(1);
   });
 
+  it('may be something else under the hash of the next release’s manifest: the update replaces it, and the next life opens the release offline', async () => {
+    await app.browser.start().updates.update();
+    await release('two', { offline_seconds: 61 });
+    const { sha256 = '' } = new Targets(app.repository.current('targets')).files.get('vouchsafe.json')?.hashes ?? {};
+    await new Store(SCOPE.href).saveFiles(new Map([[sha256, new TextEncoder().encode('{}')]]));
+    expect(await app.browser.start().updates.update()).toMatchObject({ outcome: 'staged' });
+    app.repository.answer = () => Promise.reject(new TypeError('Failed to fetch'));
+    const { releases } = app.browser.start();
+    await releases.open();
+    expect(releases.staged?.manifest.offlineSeconds).toBe(61);
+  });
+
   it('may be 200,000 forged roots: no more of them are looked at than there are true ones, and the release stays', async () => {
     const { releases, updates, violations } = app.browser.start();
     await updates.update();
@@ -83,6 +95,29 @@ describe('a worker that starts', () => {
     expect(reading.mock.invocationCallOrder[0]).toBeLessThan(verifying.mock.invocationCallOrder[0] ?? 0);
     await answer(fetchEvent('shared.js').event, app.browser.start());
     expect(reading).toHaveBeenCalledTimes(1);
+  });
+
+  it('verifies the compiled-in root once for all that is stored, and so does the next one', async () => {
+    const first = app.browser.start();
+    await first.updates.update();
+    await release('two');
+    await first.updates.update();
+    for (let life = 0; life < 2; life++) {
+      const verified = vi.spyOn(TrustedMetadata, 'fromRoot').mockClear();
+      const { releases } = app.browser.start();
+      await releases.open();
+      expect([releases.active, releases.staged]).not.toContain(undefined);
+      expect(verified).toHaveBeenCalledTimes(1);
+    }
+  });
+
+  it('verifies the compiled-in root again after the engine failed once', async () => {
+    await app.browser.start().updates.update();
+    vi.spyOn(TrustedMetadata, 'fromRoot').mockRejectedValueOnce(new Error('The engine has no memory.'));
+    const { releases, violations } = app.browser.start();
+    await releases.open();
+    expect(releases.active).toBeDefined();
+    expect(await violations.list()).toEqual([]);
   });
 
   it('reads its state before it is asked for anything, once, and not before it is the active one', async () => {
