@@ -32,7 +32,8 @@ export function partsOf(config: WorkerConfig, readers: AnswerParts['readers']): 
   let filesVerified = 0;
 
   const store: Store = new Store(scope.href, (error) => onDamage(error));
-  // First of all: the engine opens it meanwhile. One that is only being installed leaves it to the active one. Firefox does not say which this is.
+  // First of all: the engine opens the database meanwhile. A worker that is only being installed leaves it to the active one; Firefox does not say which of
+  // them this is.
   if (self.serviceWorker?.state === 'activated') store.prepare();
   const violations = new ViolationLog(store, announce);
   const reporter = new Reporter(scope, {

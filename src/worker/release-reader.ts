@@ -43,7 +43,8 @@ export class ReleaseReader {
   }
 
   /**
-   * The trust in the oldest compiled-in root, which is verified once in a life of the worker: no page reaches what is compiled in, nor this life's memory.
+   * The trust in the oldest compiled-in root, which is verified once in a life of the worker for all that is stored: no page reaches what is compiled in, nor
+   * this life's memory.
    *
    * @returns it, to be started again from and nothing else
    * @throws as `TrustedMetadata.fromRoot`; then the next call tries again
