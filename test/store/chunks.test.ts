@@ -1,31 +1,10 @@
 import 'fake-indexeddb/auto';
-import { deleteDB, openDB } from 'idb';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Store } from '../../src/store/store.js';
 import { freeMemory } from '../../src/tuf/free-memory.js';
+import { asPage, bytes, files, MIB, packKeys, SCOPE, store, storeForEach } from './stored-files.js';
 
-const scope = 'https://chunks.example/';
-const name = `vouchsafe ${scope}`;
-const bytes = (text: string) => new TextEncoder().encode(text);
-const files = (...hashes: string[]) => new Map(hashes.map((hash) => [hash, bytes(`bytes of ${hash}`)]));
-const MIB = 2 ** 20;
-
-let store: Store;
-beforeEach(() => {
-  store = new Store(scope);
-});
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await deleteDB(name);
-});
-
-async function asPage<T>(work: (page: Awaited<ReturnType<typeof openDB>>) => Promise<T>): Promise<T> {
-  const page = await openDB(name);
-  const result = await work(page);
-  page.close();
-  return result;
-}
-const packKeys = () => asPage((page) => page.getAllKeys('packs'));
+storeForEach();
 
 describe('chunks', () => {
   const chunk = (n: number) => new Uint8Array(MIB / 4).fill(n);
@@ -44,7 +23,7 @@ describe('chunks', () => {
     await store.saveChunks(chunks(0, 1, 2, 3, 4, 5, 6, 7, 8, 9));
     await store.saveChunks(new Map([...chunks(10), ['short', bytes('short')], ['empty', new Uint8Array()]]));
     for (const pack of await packs()) expect(pack).toBeInstanceOf(Blob);
-    for (const life of [store, new Store(scope)]) {
+    for (const life of [store, new Store(SCOPE)]) {
       const read = life.fileReader();
       for (const n of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 3, 8, 4, 5, 2, 0, 10]) expect(numberOf(await read(`chunk-${n}`))).toBe(n);
       expect(await read('short')).toEqual(bytes('short'));
@@ -58,7 +37,7 @@ describe('chunks', () => {
   it('are read alone by who wants one, and a mebibyte at a time by who goes on', async () => {
     await store.saveChunks(chunks(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
     const sizes = vi.spyOn(Blob.prototype, 'slice');
-    const life = new Store(scope);
+    const life = new Store(SCOPE);
     await life.fileReader()('chunk-0');
     const read = life.fileReader();
     for (let n = 3; n < 12; n++) await read(`chunk-${n}`);
@@ -73,7 +52,7 @@ describe('chunks', () => {
   it('C7 that are read are their reader’s own: who writes to them, or frees them, alters nothing for others', async () => {
     await store.saveChunks(chunks(0, 1, 2, 3));
     await store.saveChunks(chunks(7));
-    const again = new Store(scope);
+    const again = new Store(SCOPE);
     const read = again.fileReader();
     const all: (Uint8Array | undefined)[] = [];
     for (const n of [0, 1, 2, 2, 3, 7, 3, 1, 7]) {
@@ -128,7 +107,7 @@ describe('chunks', () => {
     // Nothing is left of the one that was tried.
     expect(await packKeys()).toEqual([1, 2]);
     expect(await asPage((page) => page.getAllKeys('indexes'))).toEqual([1, 2]);
-    for (const life of [store, new Store(scope)])
+    for (const life of [store, new Store(SCOPE)])
       for (const n of [0, 1]) expect(numberOf(await life.fileReader()(`chunk-${n}`))).toBe(n);
   });
 
@@ -150,7 +129,7 @@ describe('chunks', () => {
     for (const hash of ['chunk-0', 'chunk-1']) expect(await read(hash)).toBeUndefined();
     // Each waits for it no second time.
     expect(lost).toHaveBeenCalledTimes(1);
-    const other = new Store(scope);
+    const other = new Store(SCOPE);
     expect(await other.loadFile('chunk-0')).toBeUndefined();
     await other.saveChunks(chunks(1));
     expect((await packs()).at(-1)).toBeInstanceOf(Uint8Array);
@@ -164,12 +143,12 @@ describe('chunks', () => {
     await store.saveChunks(chunks(0, 1));
     for (const pack of [new Blob([chunk(0)]), new Blob([]), chunk(0), new Uint8Array(), 'text', { size: MIB / 2 }]) {
       await asPage((page) => page.put('packs', pack, 1));
-      expect(await new Store(scope).fileReader()('chunk-1')).toBeUndefined();
-      expect(await new Store(scope).loadFile('chunk-1')).toBeUndefined();
+      expect(await new Store(SCOPE).fileReader()('chunk-1')).toBeUndefined();
+      expect(await new Store(SCOPE).loadFile('chunk-1')).toBeUndefined();
     }
     // What this one is, the hash says.
     await asPage((page) => page.put('packs', new Blob([chunk(0), chunk(0)]), 1));
-    expect(numberOf(await new Store(scope).fileReader()('chunk-1'))).toBe(0);
+    expect(numberOf(await new Store(SCOPE).fileReader()('chunk-1'))).toBe(0);
   });
 
   it('are merged with each other, and never with bytes', async () => {
@@ -182,7 +161,7 @@ describe('chunks', () => {
     await store.keepFiles(new Set(numbers.flatMap((n) => [`chunk-${n}`, `${n}`]).concat('chunk-20')));
     const sizes = (await packs()).map((pack) => (pack instanceof Blob ? `Blob ${pack.size / MIB}` : 'bytes'));
     expect(sizes.sort()).toEqual(['Blob 0.5', 'Blob 1', 'Blob 1', 'bytes']);
-    for (const life of [store, new Store(scope)]) {
+    for (const life of [store, new Store(SCOPE)]) {
       const read = life.fileReader();
       for (const n of [...numbers, 20]) expect(numberOf(await read(`chunk-${n}`))).toBe(n);
       for (const n of numbers) expect(await life.loadFile(`${n}`)).toEqual(bytes(`bytes of ${n}`));

@@ -1,37 +1,16 @@
 import 'fake-indexeddb/auto';
-import { deleteDB, openDB } from 'idb';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Store } from '../../src/store/store.js';
 import { freeMemory } from '../../src/tuf/free-memory.js';
+import { asPage, bytes, files, MIB, packKeys, SCOPE, store, storeForEach } from './stored-files.js';
 
-const scope = 'https://files.example/';
-const name = `vouchsafe ${scope}`;
-const bytes = (text: string) => new TextEncoder().encode(text);
-const files = (...hashes: string[]) => new Map(hashes.map((hash) => [hash, bytes(`bytes of ${hash}`)]));
-const MIB = 2 ** 20;
-
-let store: Store;
-beforeEach(() => {
-  store = new Store(scope);
-});
-afterEach(async () => {
-  vi.restoreAllMocks();
-  await deleteDB(name);
-});
-
-async function asPage<T>(work: (page: Awaited<ReturnType<typeof openDB>>) => Promise<T>): Promise<T> {
-  const page = await openDB(name);
-  const result = await work(page);
-  page.close();
-  return result;
-}
-const packKeys = () => asPage((page) => page.getAllKeys('packs'));
+storeForEach();
 
 describe('files', () => {
   it('come back in another life: short and long hashes, empty files', async () => {
     await store.saveFiles(new Map([...files('a'.repeat(64), 'b'.repeat(128)), ['empty', new Uint8Array()]]));
     await store.saveFiles(files('c'));
-    const again = new Store(scope);
+    const again = new Store(SCOPE);
     expect(await again.loadFile('a'.repeat(64))).toEqual(bytes(`bytes of ${'a'.repeat(64)}`));
     expect(await again.loadFile('b'.repeat(128))).toEqual(bytes(`bytes of ${'b'.repeat(128)}`));
     expect(await again.loadFile('empty')).toEqual(new Uint8Array());
@@ -44,7 +23,7 @@ describe('files', () => {
   it('of one pack take one read, however many are asked for at once, and are the same objects until they are to be read again', async () => {
     const hashes = Array.from({ length: 150 }, (_, i) => `hash-${i}`);
     await store.saveFiles(files(...hashes));
-    const again = new Store(scope);
+    const again = new Store(SCOPE);
     const get = vi.spyOn(IDBObjectStore.prototype, 'get');
     const first = await Promise.all(hashes.map((hash) => again.loadFile(hash)));
     expect(first).toEqual(hashes.map((hash) => bytes(`bytes of ${hash}`)));
@@ -60,7 +39,7 @@ describe('files', () => {
   it('C7 that are read as one’s own are copies: who writes to them, or frees them, alters nothing for others', async () => {
     await store.saveFiles(files('a', 'b'));
     await store.saveFiles(files('alone'));
-    const again = new Store(scope);
+    const again = new Store(SCOPE);
     const read = again.fileReader();
     for (const hash of ['a', 'b', 'alone', 'a', 'alone']) {
       const own = await read(hash);
@@ -81,7 +60,7 @@ describe('files', () => {
     await store.saveFiles(files('a', 'b', 'c'));
     await store.saveFiles(files('d', 'e'));
     await store.saveFiles(new Map([['large', new Uint8Array(5 * MIB)]]));
-    const again = new Store(scope);
+    const again = new Store(SCOPE);
     const read = again.fileReader();
     const get = vi.spyOn(IDBObjectStore.prototype, 'get');
     for (const hash of ['a', 'b', 'c', 'd', 'e']) await read(hash);
@@ -109,7 +88,7 @@ describe('files', () => {
     const sizes = { large: 9, small: 1, middle: 5, second: 2 };
     for (const [hash, size] of Object.entries(sizes)) await store.saveFiles(new Map([[hash, new Uint8Array((size * MIB) / 8)]]));
     await store.saveChunks(files('chunk'));
-    const again = new Store(scope);
+    const again = new Store(SCOPE);
     const get = vi.spyOn(IDBObjectStore.prototype, 'get');
     await again.readAhead();
     await again.loadFile('middle');
@@ -122,7 +101,7 @@ describe('files', () => {
 
   it('are read ahead from few packs, however many there are', async () => {
     for (let i = 0; i < 30; i++) await store.saveFiles(files(`${i}`));
-    const again = new Store(scope);
+    const again = new Store(SCOPE);
     const get = vi.spyOn(IDBObjectStore.prototype, 'get');
     await again.readAhead();
     await again.loadFile('29');
@@ -142,7 +121,7 @@ describe('files', () => {
     await asPage((page) => page.put('packs', new Uint8Array(20), 1));
     expect(await store.loadFile('a')).toEqual(new Uint8Array(10));
     await store.saveFiles(files('a'));
-    for (const life of [store, new Store(scope)]) {
+    for (const life of [store, new Store(SCOPE)]) {
       expect(await life.loadFile('a')).toEqual(bytes('bytes of a'));
       expect(await life.loadFile('b')).toEqual(new Uint8Array(10));
     }
@@ -177,11 +156,11 @@ describe('files', () => {
         await page.put('packs', pack, 1);
         await page.put('indexes', index, 1);
       });
-      const again = new Store(scope);
+      const again = new Store(SCOPE);
       expect(await again.loadFile('a')).toBeUndefined();
       await again.saveFiles(files('a'));
       await again.keepFiles(new Set(['a']));
-      for (const life of [again, new Store(scope)]) expect(await life.loadFile('a')).toEqual(bytes('bytes of a'));
+      for (const life of [again, new Store(SCOPE)]) expect(await life.loadFile('a')).toEqual(bytes('bytes of a'));
       await again.clear();
     }
   });
@@ -194,9 +173,9 @@ describe('files', () => {
         await page.put('indexes', { hashes: 'a', ends: new Uint32Array([3]) }, key);
       }
     });
-    const again = new Store(scope);
+    const again = new Store(SCOPE);
     await again.saveFiles(files('a'));
-    for (const life of [again, new Store(scope)]) expect(await life.loadFile('a')).toEqual(bytes('bytes of a'));
+    for (const life of [again, new Store(SCOPE)]) expect(await life.loadFile('a')).toEqual(bytes('bytes of a'));
     expect(await packKeys()).toEqual([1, 2]);
   });
 });
@@ -204,7 +183,7 @@ describe('files', () => {
 it('C7 files in a pack never overlap, whatever a page says where they end', async () => {
   await store.saveFiles(files('a'));
   await asPage((page) => page.put('indexes', { hashes: 'x y z', ends: new Uint32Array([3, 0, 3]) }, 1));
-  const again = new Store(scope);
+  const again = new Store(SCOPE);
   expect((await again.loadFile('x'))?.length).toBe(3);
   expect((await again.loadFile('z'))?.length).toBe(0);
 });
@@ -224,7 +203,7 @@ describe('keepFiles', () => {
     await store.saveFiles(new Map([...files('kept-too', 'small-garbage'), ['large', new Uint8Array(2 * MIB)]]));
     await store.keepFiles(new Set(['kept', 'kept-too', 'large']));
     expect(await packKeys()).toEqual([2, 3]);
-    for (const life of [store, new Store(scope)]) {
+    for (const life of [store, new Store(SCOPE)]) {
       expect(await life.loadFile('kept')).toEqual(bytes('bytes of kept'));
       expect(await life.loadFile('kept-too')).toEqual(bytes('bytes of kept-too'));
       expect(await life.loadFile('garbage')).toBeUndefined();
@@ -257,7 +236,7 @@ describe('keepFiles', () => {
     expect(await packKeys()).toHaveLength(101);
     await store.keepFiles(new Set(hashes));
     expect(await packKeys()).toHaveLength(1);
-    for (const life of [store, new Store(scope)])
+    for (const life of [store, new Store(SCOPE)])
       expect(await Promise.all(hashes.map((hash) => life.loadFile(hash)))).toEqual(hashes.map((hash) => bytes(`bytes of ${hash}`)));
   });
 
@@ -280,7 +259,7 @@ describe('hasGarbage', () => {
     expect(await store.hasGarbage(wanted())).toBe(false);
     await store.saveFiles(files('a', 'b', 'c'));
     await store.saveFiles(new Map([['empty', new Uint8Array()]]));
-    const again = new Store(scope);
+    const again = new Store(SCOPE);
     expect(await again.hasGarbage(wanted('a', 'b', 'c', 'empty'))).toBe(false);
     // One of three that nobody wants stays where it is.
     expect(await again.hasGarbage(wanted('a', 'b', 'empty'))).toBe(false);
